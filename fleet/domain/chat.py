@@ -1,0 +1,86 @@
+"""The conversation with a model, in the OpenAI chat-completions shape but typed."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from fleet.domain.frozen import Frozen
+
+
+class Role(StrEnum):
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL = "tool"
+
+
+class ToolCall(Frozen):
+    """`arguments` is the raw JSON text the model sent: it may be malformed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+class ChatMessage(Frozen):
+    """`tool_call_id` is set on tool results only; `tool_calls` on assistant messages only."""
+
+    role: Role
+    content: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+class ToolSchema(Frozen):
+    """`parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: dict[str, JsonValue]
+
+
+class Usage(Frozen):
+    """Tokens; `completions` counts model calls."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    completions: int = 0
+
+    def plus(self, other: Usage) -> Usage:
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            completions=self.completions + other.completions,
+        )
+
+
+class ModelRole(StrEnum):
+    PLANNING = "planning"
+    CODING = "coding"
+    ANALYSIS = "analysis"
+
+
+class CompletionRequest(Frozen):
+    """`tool_choice` is "auto", "required", "none" or the name of one tool."""
+
+    model: str
+    messages: tuple[ChatMessage, ...]
+    tools: tuple[ToolSchema, ...] = ()
+    tool_choice: str = "auto"
+    max_tokens: int = 16_000
+    temperature: float = 0.0
+
+
+class FinishReason(StrEnum):
+    STOP = "stop"
+    TOOL_CALLS = "tool_calls"
+    LENGTH = "length"
+    CONTENT_FILTER = "content_filter"
+
+
+class Completion(Frozen):
+    message: ChatMessage
+    finish: FinishReason
+    usage: Usage

@@ -1,0 +1,48 @@
+"""Numbered facts about a project, in order, for people watching. Append-only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import JsonValue
+
+from fleet.domain.frozen import Frozen
+from fleet.domain.ids import BuildId, ProjectId
+
+
+class EventKind(StrEnum):
+    PROJECT_CREATED = "project.created"
+    PROJECT_DELETED = "project.deleted"
+    MESSAGE_POSTED = "message.posted"  # text, message
+    BUILD_QUEUED = "build.queued"
+    BUILD_STARTED = "build.started"  # holder, resumed
+    BUILD_REQUEUED = "build.requeued"  # reason
+    PLAN_READY = "plan.ready"  # title, summary, tasks, procedures, tables, pages
+    TASK_STARTED = "task.started"  # task, title, position, of
+    STEP_FINISHED = "step.finished"  # number, title, elapsed_s
+    GATE_STARTED = "gate.started"  # task, attempt, commit
+    CHECK_FINISHED = "check.finished"  # check, outcome, elapsed_s, findings
+    GATE_FINISHED = "gate.finished"  # task, attempt, green, elapsed_s
+    TASK_REOPENED = "task.reopened"  # task, attempt, findings
+    TASK_DONE = "task.done"  # task
+    TASK_FAILED = "task.failed"  # task, reason
+    APP_READY = "app.ready"  # slug, preview_url, commit
+    BUILD_FINISHED = "build.finished"  # state, explanation, elapsed_s
+    NOTICE = "notice"  # text: a retry, a budget warning, a broken spiral
+
+
+class Event(Frozen):
+    """`number` counts from 1 within the project, without gaps."""
+
+    number: int
+    project: ProjectId
+    build: BuildId | None
+    kind: EventKind
+    payload: dict[str, JsonValue]
+    at: datetime
+
+
+class NewEvent(Frozen):
+    kind: EventKind
+    payload: dict[str, JsonValue] = {}

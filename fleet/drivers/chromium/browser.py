@@ -1,0 +1,195 @@
+"""Browser on Debian's Chromium, driven by playwright and kept warm between visits."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from playwright.async_api import Browser as PlaywrightBrowser
+from playwright.async_api import Error as PlaywrightError
+from playwright.async_api import Page, Playwright, async_playwright
+from playwright.async_api import TimeoutError as PlaywrightTimeout
+from pydantic import JsonValue
+
+from fleet.domain.page import PageReport, PageVisit
+from fleet.drivers.chromium.bridge import APP_HOST, AppBridge
+from fleet.drivers.chromium.watch import PageWatch
+from fleet.errors import InfrastructureError, SetupError
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_FLAGS = (
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-quic",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    # Nothing is resolved and no datagram leaves: the bridge is the only way out.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
+)
+_VIEWPORT_WIDTH, _VIEWPORT_HEIGHT = 1280, 800
+_LAUNCH_TIMEOUT_S = 30.0
+# Reading the page and taking its picture after it loaded; a page that spins its main thread
+# answers neither.
+_LOOK_TIMEOUT_S = 5.0
+_MAX_PAGES = 3
+
+
+def find_chromium(executable: str = "") -> str:
+    """The path of Chromium; raises SetupError when there is none."""
+    names = (executable,) if executable else _NAMES
+    for name in names:
+        if found := shutil.which(name):
+            return found
+    raise SetupError(
+        f"Chromium is missing (looked for {', '.join(names)}).",
+        action="Run `appfleet doctor --fix`, or `sudo apt-get install chromium`.",
+    )
+
+
+class ChromiumBrowser:
+    """One Chromium process, one throwaway context per visit."""
+
+    def __init__(self, executable: str = "") -> None:
+        self._executable = executable
+        self._playwright: Playwright | None = None
+        self._browser: PlaywrightBrowser | None = None
+        self._launching = asyncio.Lock()
+        self._pages = asyncio.Semaphore(_MAX_PAGES)
+
+    async def visit(self, visit: PageVisit) -> PageReport:
+        """Opens one page; a Chromium that died is replaced once before that is an error."""
+        async with self._pages:
+            for attempt in (1, 2):
+                browser = await self._warm()
+                try:
+                    return await self._visit(browser, visit)
+                except PlaywrightError as error:
+                    if attempt == 2 or (browser.is_connected() and not _crashed(error)):
+                        raise InfrastructureError(f"Chromium failed: {error.message}") from error
+        raise AssertionError("unreachable")
+
+    async def warm(self) -> None:
+        """Starts Chromium now, so that the first visit does not wait for it."""
+        await self._warm()
+
+    async def close(self) -> None:
+        async with self._launching:
+            with suppress(PlaywrightError):  # already gone is closed
+                if self._browser is not None:
+                    await self._browser.close()
+            if self._playwright is not None:
+                await self._playwright.stop()
+            self._browser = self._playwright = None
+
+    async def _warm(self) -> PlaywrightBrowser:
+        async with self._launching:
+            if self._browser is not None and self._browser.is_connected():
+                return self._browser
+            path = find_chromium(self._executable)
+            try:
+                async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
+                    if self._playwright is None:
+                        self._playwright = await async_playwright().start()
+                    flags = [*_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(_FLAGS)
+                    self._browser = await self._playwright.chromium.launch(
+                        executable_path=path, args=flags, chromium_sandbox=os.geteuid() != 0
+                    )
+            except (PlaywrightError, TimeoutError) as error:
+                raise InfrastructureError(
+                    f"Chromium at {path} does not start: {error}",
+                    action="Run `appfleet doctor`.",
+                ) from error
+            return self._browser
+
+    async def _visit(self, browser: PlaywrightBrowser, visit: PageVisit) -> PageReport:
+        async with AppBridge(visit.socket) as bridge:
+            context = await browser.new_context(
+                proxy={"server": bridge.proxy_url, "bypass": "<-loopback>"},
+                viewport={"width": _VIEWPORT_WIDTH, "height": _VIEWPORT_HEIGHT},
+                service_workers="block",
+                accept_downloads=False,
+                reduced_motion="reduce",
+            )
+            try:
+                return await self._look(await context.new_page(), visit)
+            finally:
+                with suppress(PlaywrightError):  # the visit's own error says more
+                    await context.close()
+
+    async def _look(self, page: Page, visit: PageVisit) -> PageReport:
+        started = time.monotonic()
+        watch = PageWatch(page)
+        status, load_error, timed_out = 0, "", False
+        try:
+            async with asyncio.timeout(visit.timeout_s):
+                response = await page.goto(
+                    f"http://{APP_HOST}{visit.path}", wait_until="load", timeout=0
+                )
+                status = response.status if response is not None else 0
+                await watch.quiet()
+        except TimeoutError:
+            timed_out = True
+        except PlaywrightError as error:
+            if _crashed(error):
+                raise
+            load_error = error.message.split("\n", 1)[0]
+        seen: dict[str, JsonValue] = {}
+        picture = ""
+        try:
+            async with asyncio.timeout(_LOOK_TIMEOUT_S):
+                seen = await page.evaluate(_observer())
+                picture = await self._picture(page, visit.screenshot)
+        except (TimeoutError, PlaywrightTimeout):
+            timed_out = True
+        except PlaywrightError as error:
+            if _crashed(error):
+                raise
+            # It navigated away while it was looked at, or there is no document at all.
+            load_error = load_error or error.message.split("\n", 1)[0]
+        return PageReport(
+            path=visit.path,
+            status=status,
+            title=str(seen.get("title", "")),
+            text=str(seen.get("text", "")),
+            visible_elements=int(str(seen.get("visible", 0))),
+            console=tuple(watch.console),
+            failed_requests=tuple(watch.failed),
+            timed_out=timed_out,
+            screenshot=picture,
+            elapsed_s=time.monotonic() - started,
+            extras={
+                "root_empty": bool(seen.get("rootEmpty", False)),
+                "overlay": seen.get("overlay", ""),
+                "error_boundary": seen.get("boundary", ""),
+                "load_error": load_error,
+                "open_requests": list(watch.open_requests),
+            },
+        )
+
+    @staticmethod
+    async def _picture(page: Page, target: str) -> str:
+        if not target:
+            return ""
+        data = await page.screenshot(animations="disabled", caret="initial")
+        path = Path(target)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
+        await asyncio.to_thread(path.write_bytes, data)
+        return target
+
+
+@cache
+def _observer() -> str:
+    return (Path(__file__).parent / "observe.js").read_text("utf-8")
+
+
+def _crashed(error: PlaywrightError) -> bool:
+    """Whether the browser, not the page, is at fault."""
+    text = error.message
+    return "has been closed" in text or "crashed" in text.lower() or "Connection closed" in text

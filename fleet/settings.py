@@ -23,6 +23,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir)
     port: int = Field(default=7700, ge=0, le=65535)
     ray_address: str | None = None
+    database_url: str = ""  # the control database; "" means the embedded one
 
     # Models: an OpenAI-compatible base URL; "" means the built-in one at /models/v1.
     model_base_url: str = ""

@@ -1,0 +1,99 @@
+"""Settings to drivers: the only place that chooses. Fail closed, never fall back."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
+from fleet.drivers.chromium.browser import ChromiumBrowser
+from fleet.drivers.git.repositories import GitRepositories
+from fleet.drivers.openai.model import OpenAIChatModel
+from fleet.drivers.postgres.server import EmbeddedServer
+from fleet.drivers.postgres.store.store import PostgresStore
+from fleet.drivers.postgres.timelines.timelines import LocalTimelines
+from fleet.drivers.system.clock import SystemClock
+from fleet.ports import (
+    Browser,
+    ChatModel,
+    Clock,
+    Repositories,
+    Runtime,
+    Scaffold,
+    Store,
+    Timelines,
+)
+from fleet.settings import Settings
+from fleet.verification.gate import Gate
+
+_stores: dict[str, asyncio.Task[Store]] = {}
+
+
+def control_server(settings: Settings) -> EmbeddedServer:
+    return EmbeddedServer(settings.data_dir, settings.run_dir)
+
+
+async def open_store(settings: Settings) -> Store:
+    """One connection pool per process, whoever asks first."""
+    conninfo = settings.database_url or control_server(settings).conninfo
+    task = _stores.get(conninfo)
+    if task is None or (task.done() and (task.cancelled() or task.exception())):
+        task = asyncio.create_task(_connect(conninfo))
+        _stores[conninfo] = task
+    return await asyncio.shield(task)
+
+
+async def _connect(conninfo: str) -> Store:
+    return await PostgresStore.connect(conninfo)
+
+
+def repositories(settings: Settings) -> Repositories:
+    return GitRepositories(settings.data_dir / "repositories")
+
+
+def local_timelines(settings: Settings) -> Timelines:
+    return LocalTimelines(settings.data_dir, settings.run_dir, settings.compute_idle_s)
+
+
+def local_runtime(settings: Settings, git: Repositories, timelines: Timelines) -> Runtime:
+    limits = Limits(
+        memory_mib=settings.app_memory_mib,
+        pids=settings.app_pids,
+        start_timeout_s=settings.app_start_timeout_s,
+    )
+    return BubblewrapRuntime(settings.data_dir, settings.run_dir, git, timelines, limits)
+
+
+def chat_model(settings: Settings) -> ChatModel:
+    return OpenAIChatModel(
+        settings.model_base_url,
+        settings.model_api_key,
+        settings.model_timeout_s,
+        settings.model_max_retries,
+    )
+
+
+def browser(settings: Settings) -> Browser:
+    return ChromiumBrowser(settings.chromium)
+
+
+def gate(
+    settings: Settings,
+    store: Store,
+    git: Repositories,
+    world: tuple[Timelines, Runtime, Browser, Scaffold],
+) -> Gate:
+    timelines, runtime, browser_, scaffold = world
+    return Gate(
+        repositories=git,
+        timelines=timelines,
+        runtime=runtime,
+        browser=browser_,
+        store=store,
+        scaffold=scaffold,
+        artefacts_dir=settings.artefacts_dir,
+        clock=clock(),
+    )
+
+
+def clock() -> Clock:
+    return SystemClock()

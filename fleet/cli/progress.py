@@ -1,0 +1,112 @@
+"""A build in the terminal: each event becomes a line, as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+Json = dict[str, Any]
+
+_MARKS = {
+    "passed": "[green]✓[/]",
+    "failed": "[red]✗[/]",
+    "skipped": "[dim]–[/]",
+    "blocked": "[yellow]![/]",
+}
+MAX_FINDINGS = 5
+
+
+def line_of(event: Json) -> str | None:
+    """Rich markup for one event, None for those a person need not see."""
+    kind, data = event["kind"], event["payload"]
+    match kind:
+        case "build.started":
+            return "[dim]resumed after an interruption[/]" if data.get("resumed") else None
+        case "plan.ready":
+            parts = [
+                f"{len(data.get(name, []))} {name}"
+                for name in ("tasks", "procedures", "tables", "pages")
+                if data.get(name)
+            ]
+            return f"[bold]plan[/]  {_text(data.get('title'))}  [dim]{', '.join(parts)}[/]"
+        case "task.started":
+            return f"[bold]task[/]  {_text(data.get('title'))}  [dim]{_of(data)}[/]"
+        case "step.finished":
+            return f"  [dim]step {data.get('number')}  {_text(data.get('title'))}[/]"
+        case "check.finished":
+            return _check(data)
+        case "task.reopened":
+            return f"  [yellow]reopened[/] with the evidence, attempt {data.get('attempt')}"
+        case "task.failed":
+            return f"  [red]failed[/] {_text(data.get('reason'))}"
+        case "app.ready":
+            return f"[bold green]running[/]  {_text(data.get('preview_url'))}"
+        case "notice":
+            return f"  [yellow]{_text(data.get('text'))}[/]"
+        case _:
+            return None
+
+
+def _check(data: Json) -> str:
+    mark = _MARKS.get(str(data.get("outcome")), "?")
+    elapsed = float(data.get("elapsed_s") or 0)
+    lines = [f"  {mark} {_text(data.get('check')):<10} [dim]{elapsed:.2f} s[/]"]
+    findings = data.get("findings")
+    if isinstance(findings, list):
+        for finding in findings[:MAX_FINDINGS]:
+            if isinstance(finding, dict):
+                where, message = _text(finding.get("where")), _text(finding.get("message"))
+                lines.append(f"      [red]{where}[/] {message}")
+    return "\n".join(lines)
+
+
+def _of(data: Json) -> str:
+    return f"{data['position']}/{data['of']}" if data.get("of") else ""
+
+
+def _text(value: object) -> str:
+    return escape(str(value or "").replace("\n", " "))
+
+
+def show_events(console: Console, events: Iterable[Json]) -> None:
+    for event in events:
+        line = line_of(event)
+        if line is not None:
+            console.print(line, highlight=False)
+
+
+def show_result(console: Console, result: Json) -> None:
+    """The end of a build: what came of it, what was checked, where it runs."""
+    state = str(result["state"])
+    colour = "green" if state == "succeeded" else "red"
+    elapsed = float(result.get("elapsed_s") or 0)
+    console.print(f"\n[bold {colour}]{state}[/] in {elapsed:.1f} s", highlight=False)
+    if result.get("explanation"):
+        console.print(_text(result["explanation"]), highlight=False)
+    for check in result.get("checks", []):
+        mark = _MARKS["passed" if check["passed"] else "failed"]
+        console.print(f"  {mark} {check['name']:<10} {check['elapsed_s']:.2f} s", highlight=False)
+    app = result.get("app")
+    if app and state == "succeeded":
+        console.print(f"\n[bold]{_text(app['preview_url'])}[/]", highlight=False)
+    console.print(f"[dim]project {result['project']}  build {result['build']}[/]", highlight=False)
+
+
+def show_projects(console: Console, projects: list[Json]) -> None:
+    if not projects:
+        console.print('No projects yet. Make one: appfleet new "a CRM with customers and deals"')
+        return
+    table = Table(box=None, pad_edge=False)
+    for column in ("project", "title", "last build", "preview"):
+        table.add_column(column)
+    for project in projects:
+        builds = project.get("builds") or []
+        last = builds[-1]["state"] if builds else ""
+        apps = project.get("apps") or []
+        url = apps[0]["preview_url"] if apps and project.get("head") else ""
+        table.add_row(project["id"], escape(project["title"]), last, url)
+    console.print(table)

@@ -1,0 +1,95 @@
+"""Builds of a project and the stream of its events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request
+from fastapi.responses import StreamingResponse
+
+from fleet.domain.build import Build
+from fleet.domain.ids import BuildId
+from fleet.domain.project import Project
+from fleet.errors import NotFound
+from serve.chat.auth import OwnedProject, Services
+from serve.chat.metrics import ChatMetrics
+from serve.chat.platform import ChatServices
+from serve.chat.results import (
+    AppView,
+    BuildRecord,
+    BuildResult,
+    BuildSummary,
+    build_result,
+    build_summary,
+    first_app,
+)
+from serve.chat.stream import EventStream, parse_event_number
+
+router = APIRouter(prefix="/v1/projects/{project}", tags=["builds"])
+
+
+@router.get("/builds")
+async def list_builds(project: OwnedProject, services: Services) -> list[BuildSummary]:
+    """Oldest first."""
+    now = datetime.now(UTC)
+    return [build_summary(b, now) for b in await services.store.builds(project.id)]
+
+
+@router.get("/builds/{build}")
+async def show_build(project: OwnedProject, build: str, services: Services) -> BuildResult:
+    found = await _build_of(services, project, build)
+    record = BuildRecord(
+        build=found,
+        tasks=await services.store.tasks(found.id),
+        steps=await services.store.steps(found.id),
+        verdicts=await services.store.verdicts(found.id),
+    )
+    slug = first_app(project)
+    app = AppView(slug=slug, preview_url=services.platform.preview_url(project.id, slug))
+    return build_result(record, app, datetime.now(UTC))
+
+
+@router.get("/events", response_class=StreamingResponse)
+async def stream_events(
+    request: Request,
+    project: OwnedProject,
+    services: Services,
+    last_event_id: Annotated[str | None, Header()] = None,
+    after: str | None = None,
+    until_build: str | None = None,
+) -> StreamingResponse:
+    """Server-sent events: id is the event's number, data the event. Resumes after the
+    `Last-Event-ID` header or `?after=`; `?until_build=` ends it after that build's last event."""
+    number = parse_event_number(last_event_id, "Last-Event-ID")
+    if number is None:
+        number = parse_event_number(after, "after") or 0
+    until = (await _build_of(services, project, until_build)).id if until_build else None
+    stream = EventStream(services.store, project.id, services.heartbeat_s, until)
+    return StreamingResponse(
+        _measured(stream.frames(number), request.app.state.metrics),
+        media_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+
+
+async def _measured(frames: AsyncIterator[str], metrics: ChatMetrics) -> AsyncIterator[str]:
+    with metrics.watchers.track_inprogress():
+        async for text in frames:
+            if text.startswith("id:"):
+                metrics.events.inc()
+            yield text
+
+
+async def _build_of(services: ChatServices, project: Project, build: str) -> Build:
+    unknown = NotFound(f"Project {project.id} has no build {build[:80]!r}.")
+    if not build.isascii() or not build.isprintable():
+        raise unknown
+    try:
+        found = await services.store.build(BuildId(build))
+    except NotFound as error:
+        raise unknown from error
+    if found.project != project.id:
+        raise unknown
+    return found

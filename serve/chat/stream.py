@@ -1,0 +1,79 @@
+"""A project's events as server-sent events: numbered, resumable, never silent for long."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from fleet.domain.build import FINAL_BUILD_STATES
+from fleet.domain.event import Event, EventKind
+from fleet.domain.ids import BuildId, ProjectId
+from fleet.errors import InvalidInput, NotFound
+from fleet.ports import Store
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
+# A build's state and its last event may be two writes: wait this long for the second.
+_LAST_EVENT_GRACE_S = 2.0
+
+
+def parse_event_number(text: str | None, source: str) -> int | None:
+    if text is None or not text.strip():
+        return None
+    if _NUMBER.fullmatch(text.strip()) is None:
+        raise InvalidInput(
+            f"{source} must be the number of an event, not {text[:40]!r}.",
+            action="Send the id of the last event you received, or leave it out.",
+        )
+    return int(text.strip())
+
+
+def frame(event: Event) -> str:
+    return f"id: {event.number}\nevent: {event.kind}\ndata: {event.model_dump_json()}\n\n"
+
+
+@dataclass(frozen=True)
+class EventStream:
+    """`until_build` ends the stream after that build's `build.finished`."""
+
+    store: Store
+    project: ProjectId
+    heartbeat_s: float
+    until_build: BuildId | None = None
+
+    async def frames(self, after: int) -> AsyncIterator[str]:
+        yield "retry: 1000\n\n"
+        try:
+            while True:
+                events = await self.store.events(self.project, after)
+                for event in events:
+                    yield frame(event)
+                    after = event.number
+                    if self._closes(event):
+                        return
+                if events:
+                    continue
+                over = await self._build_is_over()
+                timeout_s = _LAST_EVENT_GRACE_S if over else self.heartbeat_s
+                if await self._news(after, timeout_s):
+                    continue
+                if over:
+                    return
+                await self.store.project(self.project)
+                yield ": still here\n\n"
+        except NotFound:
+            yield f"event: {EventKind.PROJECT_DELETED}\ndata: {{}}\n\n"
+
+    async def _news(self, after: int, timeout_s: float) -> bool:
+        return await self.store.wait_for_events(self.project, after, timedelta(seconds=timeout_s))
+
+    async def _build_is_over(self) -> bool:
+        if self.until_build is None:
+            return False
+        return (await self.store.build(self.until_build)).state in FINAL_BUILD_STATES
+
+    def _closes(self, event: Event) -> bool:
+        if event.kind is EventKind.PROJECT_DELETED:
+            return True
+        return event.kind is EventKind.BUILD_FINISHED and event.build == self.until_build

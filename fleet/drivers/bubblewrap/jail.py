@@ -1,9 +1,9 @@
 """The one way a process is jailed: an app's, a database's, a one-shot command's.
 
-No network, own pid/ipc/uts namespaces, nothing of the host but /usr and what is bound, dies with
-its parent. A platform started as root makes the mounts as root, then drops to `uid` with every
-capability and the bounding set gone (so the data directory may lie under a 0700 /root); started
-by a plain user it uses a user namespace and stays that user.
+No network, own pid/ipc/uts namespaces, nothing of the host but /usr and what is bound; dies with
+its parent unless it is a daemon. A platform started as root makes the mounts as root, then drops
+to `uid` with every capability and the bounding set gone (so the data directory may lie under a
+0700 /root); started by a plain user it uses a user namespace and stays that user.
 """
 
 from __future__ import annotations
@@ -49,11 +49,14 @@ class Jail:
     read_only: Mapping[str, str] = field(default_factory=dict)
     directory: str = "/"
     tmp_bytes: int = 64 * 1024 * 1024
+    dies_with_parent: bool = True
 
     def argv(self, command: Sequence[str]) -> list[str]:
         """The whole command line; run it with an empty environment."""
         root = os.geteuid() == 0
-        argv = [bwrap_path(), "--die-with-parent", "--new-session", "--clearenv"]
+        argv = [bwrap_path(), "--new-session", "--clearenv"]
+        if self.dies_with_parent:
+            argv.append("--die-with-parent")
         argv += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
         argv += ["--unshare-cgroup-try", "--hostname", "appfleet"]
         if root:

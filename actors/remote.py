@@ -38,6 +38,12 @@ _RETRY_DELAY_S = 0.2
 _ACTOR = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 200}
 
 
+def as_actor(plain: type) -> Any:
+    """Ray's overloads know no actor options, hence the Any."""
+    decorate: Any = ray.remote
+    return decorate(**_ACTOR)(plain)
+
+
 class ProducerHost(producer_host.ProducerHost):
     """Begins to claim as soon as it exists, so that Ray's restart alone brings builds back."""
 
@@ -52,10 +58,10 @@ class Supervisor(supervisor.Supervisor):
         self.run()
 
 
-_NodeAgentActor = ray.remote(**_ACTOR)(node_agent.NodeAgent)
-_VerifierActor = ray.remote(**_ACTOR)(verifier.Verifier)
-_ProducerHostActor = ray.remote(**_ACTOR)(ProducerHost)
-_SupervisorActor = ray.remote(**_ACTOR)(Supervisor)
+_NodeAgentActor = as_actor(node_agent.NodeAgent)
+_VerifierActor = as_actor(verifier.Verifier)
+_ProducerHostActor = as_actor(ProducerHost)
+_SupervisorActor = as_actor(Supervisor)
 
 
 def actor(name: str) -> ActorHandle[Any]:
@@ -207,7 +213,7 @@ class RemoteGatekeeper:
         self, name: str, request: GateRequest, on_check: OnCheck | None
     ) -> Verdict:
         await call_actor(name, "ready")
-        stream = actor(name).verify.options(num_returns="streaming").remote(request)
+        stream: Any = actor(name).verify.options(num_returns="streaming").remote(request)
         async for reference in stream:
             item = await reference
             if isinstance(item, Verdict):

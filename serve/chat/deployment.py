@@ -146,11 +146,13 @@ def chat_application(settings: Settings) -> Application:
     def build() -> Any:
         return ChatAsgi(settings)
 
-    deployment = serve.deployment(
+    decorate: Any = serve.deployment
+    deployment = decorate(
         serve.ingress(build)(),
         name="Chat",
         num_replicas=1,
         max_ongoing_requests=1_000,
         ray_actor_options={"num_cpus": 0},
     )
-    return deployment.bind()
+    application: Application = deployment.bind()
+    return application

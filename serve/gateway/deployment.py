@@ -5,15 +5,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import ray
+import structlog
 
 from actors import remote
 from actors.node_agent import Route
 from fleet.domain.ids import AppSlug, ProjectId
 from fleet.domain.workload import WorkloadState
+from fleet.errors import AppfleetError
 from fleet.settings import Settings
-from serve.gateway.gateway import Gateway as PlainGateway
-from serve.gateway.gateway import RouteState, RouteTarget
+from serve.gateway import gateway
+from serve.gateway.route import AppHost, RouteState, RouteTarget, WorkloadActivity
+
+log = structlog.get_logger()
+
+ACTIVITY_BEAT_S = 20.0
 
 
 class ActorResolver:
@@ -32,22 +37,39 @@ def target_of(route: Route) -> RouteTarget:
 
 
 class Gateway:
-    def __init__(self, settings: Settings, internal_port: int) -> None:
-        self._settings = settings
-        self._internal_port = internal_port
-        self._task = asyncio.get_running_loop().create_task(self._listen())
-        self._gateway: PlainGateway
+    """Listens as soon as it exists, so that Ray's restart alone brings the port back."""
 
-    async def _listen(self) -> None:
-        raise NotImplementedError
+    def __init__(self, settings: Settings, internal_port: int) -> None:
+        options = gateway.GatewayOptions(upstream=f"http://127.0.0.1:{internal_port}")
+        self._gateway = gateway.Gateway(ActorResolver(), options, self._note)
+        self._port = settings.port
+        self._seen: dict[AppHost, WorkloadActivity] = {}
+        loop = asyncio.get_running_loop()
+        self._listening = loop.create_task(self._gateway.start(self._port))
+        self._beat = loop.create_task(self._report_activity())
+
+    def _note(self, activity: WorkloadActivity) -> None:
+        self._seen[AppHost(activity.project, activity.app)] = activity
+
+    async def _report_activity(self) -> None:
+        """Tells the node agent who is viewed: an open websocket counts all the while."""
+        while True:
+            await asyncio.sleep(ACTIVITY_BEAT_S)
+            for host, activity in list(self._seen.items()):
+                if not activity.open_requests and not activity.open_sockets:
+                    del self._seen[host]
+                try:
+                    await remote.touch(host.project, host.app)
+                except AppfleetError as error:
+                    log.warning("activity not reported", error=str(error))
 
     async def ready(self) -> bool:
-        await asyncio.shield(self._task)
+        await asyncio.shield(self._listening)
         return True
 
 
 def start_gateway(settings: Settings, internal_port: int) -> Any:
-    actor = ray.remote(num_cpus=0, max_restarts=-1, max_concurrency=100)(Gateway)
+    actor = remote.as_actor(Gateway)
     return actor.options(name="Gateway", namespace=remote.NAMESPACE, get_if_exists=True).remote(
         settings, internal_port
     )

@@ -15,11 +15,13 @@ def _build() -> Any:
 
 
 def models_application() -> Application:
-    deployment = serve.deployment(
+    decorate: Any = serve.deployment
+    deployment = decorate(
         serve.ingress(_build)(),
         name="Models",
         num_replicas=1,
         max_ongoing_requests=200,
         ray_actor_options={"num_cpus": 0},
     )
-    return deployment.bind()
+    application: Application = deployment.bind()
+    return application

@@ -8,6 +8,8 @@ module.exports = {
     include: ["tests/**/*.test.ts"],
     globalSetup: ["tests/setup.ts"],
     environment: "node",
+    // Machines read the report from standard output; by itself it would go to a file.
+    reporters: process.argv.includes("--reporter=json") ? [["json", { stdout: true }]] : ["default"],
     // The tests share one database schema, so they run one after the other in one worker.
     pool: "threads",
     maxWorkers: 1,

@@ -27,23 +27,23 @@ test("a page of rows knows how many there are in all", async () => {
 });
 
 test("a transaction that fails leaves nothing behind", async () => {
-  await query("create table notes (text text not null unique)");
+  await query("create table check_rows (text text not null unique)");
   const failing = transaction(async (run) => {
-    await run("insert into notes values ('kept?')");
-    await run("insert into notes values (null)");
+    await run("insert into check_rows values ('kept?')");
+    await run("insert into check_rows values (null)");
   });
   await expect(failing).rejects.toThrow();
-  expect(await query("select * from notes")).toEqual([]);
-  await query("drop table notes");
+  expect(await query("select * from check_rows")).toEqual([]);
+  await query("drop table check_rows");
 });
 
 test("a refusal of the database is explained without its SQL", async () => {
-  await query("create table labels (short_name text unique)");
-  await query("insert into labels values ('a')");
-  const error: unknown = await query("insert into labels values ('a')").catch((e: unknown) => e);
+  await query("create table check_labels (short_name text unique)");
+  await query("insert into check_labels values ('a')");
+  const error: unknown = await query("insert into check_labels values ('a')").catch((e: unknown) => e);
   const explained = explainDatabaseError(error);
   expect(explained?.code).toBe("CONFLICT");
   expect(explained?.message).toBe("Another record already has this short name.");
   expect(explainDatabaseError(new Error("other"))).toBeUndefined();
-  await query("drop table labels");
+  await query("drop table check_labels");
 });

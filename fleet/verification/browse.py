@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -25,7 +26,9 @@ _RESOURCE_ECHO = "Failed to load resource"
 # Vite's cache busters, and hosts that differ between runs: neither belongs in a fingerprint.
 _VARYING = re.compile(r"https?://[\w.-]+(?::\d+)?|[?&][tv]=[\w]+")
 
-_IMPORTED = re.compile(r"import\s+(?:\{\s*)?(\w+)[^;\n]*?from\s+[\"']\./([^\"']+)")
+_ROUTES = "src/App.tsx"
+_IMPORTED = re.compile(r"import\s+([^;\"']*?)\s+from\s+[\"'](\.[^\"']+)")
+_QUOTED_PATH = re.compile(r"[\"'`](/[^\"'`\s]*)[\"'`]")
 
 
 def browser_files_changed(changed: frozenset[str] | None) -> bool:
@@ -88,16 +91,24 @@ def _echoes_failure(entry: ConsoleEntry, report: PageReport) -> bool:
 
 
 def page_source(path: str, files: Mapping[str, str]) -> str:
-    """The file that renders a page: read off the line of the route table that has its path."""
-    table = files.get("src/App.tsx", "")
-    imported: dict[str, str] = dict(_IMPORTED.findall(table))
-    quoted = re.compile(rf"[\"'`]{re.escape(path)}[\"'`]")
+    """The file that renders a page, read off the route table's line for its path."""
+    table = files.get(_ROUTES, "")
+    imported = {
+        name: posixpath.normpath(posixpath.join("src", specifier))
+        for names, specifier in _IMPORTED.findall(table)
+        for name in re.findall(r"\w+", names)
+    }
+    exact, patterned = "", ""
     for line in table.splitlines():
-        if quoted.search(line):
-            for word in re.findall(r"[A-Z]\w*", line):
-                if word in imported:
-                    return "src/" + imported[word]
-    return "src/App.tsx" if table else ""
+        components = [word for word in re.findall(r"[A-Z]\w*", line) if word in imported]
+        route = _QUOTED_PATH.search(line)
+        if route is None or not components:
+            continue
+        if route[1] == path:
+            exact = imported[components[0]]
+        elif re.fullmatch(re.sub(r":\w+", "[^/]+", route[1]), path):
+            patterned = patterned or imported[components[0]]
+    return exact or patterned or (_ROUTES if table else "")
 
 
 def picture_path(folder: Path, path: str) -> Path:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 
 from fleet.domain.ids import EndpointId
 from fleet.domain.plan import Procedure, ProcedureKind
-from fleet.domain.verdict import CheckName, CheckResult, Finding
+from fleet.domain.verdict import Finding
 from fleet.errors import MigrationFailed, WorkloadCrashed
-from fleet.ports import Clock, Timelines
-from fleet.verification.evidence import app_place, finding, judged
+from fleet.ports import Timelines
+from fleet.verification.evidence import app_place, excerpt, finding, plain
 from fleet.verification.placeholder import (
     PLACEHOLDER_ANSWER,
     PLACEHOLDER_PROCEDURE,
@@ -22,7 +22,11 @@ from fleet.verification.probe import Answer, Prober
 from fleet.verification.subject import Subject
 
 _ABSENT = re.compile(r"No procedure found|No \"\w+\"-procedure on path")
+# Raised by the procedure about a row that dev's data happens to lack: as good as NOT_FOUND.
+_ABSENT_ROW = re.compile(r"does not exist|not found|no longer exists", re.IGNORECASE)
+_LOG_LINES = 8
 _SERVER_ENTRY = "server/main.ts"
+ReadLogs = Callable[[], Awaitable[str]]
 
 
 def judge_answer(procedure: Procedure, answer: Answer) -> list[Finding]:
@@ -45,7 +49,7 @@ def judge_answer(procedure: Procedure, answer: Answer) -> list[Finding]:
     if answer.status >= 500:
         told = message.split("\n", 1)[0] or "no message"
         return red("server-error", f"HTTP {answer.status} on its example input: {told}")
-    if answer.status == 400:
+    if answer.status == 400 and not _ABSENT_ROW.search(message):
         return red("rejects-example", "BAD_REQUEST on its example input.")
     if not error and answer.status >= 300:
         return red("not-trpc", f"HTTP {answer.status}, and not an answer of tRPC.")
@@ -108,11 +112,22 @@ def judge_migration(failure: MigrationFailed, subject: Subject) -> Finding:
     )
 
 
+def with_log(found: Finding, log: str) -> Finding:
+    """A server error's answer hides its cause; the app's log has it, after the procedure's name."""
+    _, mark, said = plain(log).rpartition(f"{found.where} failed:")
+    if found.code != "server-error" or not mark:
+        return found
+    place, line = app_place(said)
+    at = f"\nat {place}:{line}" if place else ""
+    cause = "\n".join(said.strip().splitlines()[:_LOG_LINES])
+    shown = f"{found.excerpt}{at}\nlog: {cause}"
+    return found.model_copy(update={"excerpt": excerpt(shown)})
+
+
 async def check_contract(
-    subject: Subject, socket: str, timelines: Timelines, endpoint: EndpointId, clock: Clock
-) -> CheckResult:
+    subject: Subject, socket: str, endpoint: EndpointId, timelines: Timelines, logs: ReadLogs
+) -> list[Finding]:
     """Probes run one after the other: a `create` makes the row its `get` asks for."""
-    started = clock.monotonic()
     contract = subject.request.contract
     findings: list[Finding] = []
     if contract.tables:
@@ -122,7 +137,10 @@ async def check_contract(
         for procedure in contract.procedures:
             findings += judge_answer(procedure, await prober.call(procedure))
         findings += await _leftover(prober)
-    return judged(CheckName.CONTRACT, findings, clock.monotonic() - started)
+    if any(f.code == "server-error" for f in findings):
+        log = await logs()
+        findings = [with_log(f, log) for f in findings]
+    return findings
 
 
 async def _leftover(prober: Prober) -> list[Finding]:

@@ -180,10 +180,20 @@ class Gate:
             group.create_task(self._checked(run, CheckName.TESTS, tests))
             # The suite has a schema of its own; pages and probes share one, so that a page would
             # otherwise see rows come and go.
-            contract = check_contract(subject, socket, self.timelines, twin.endpoint, self.clock)
-            await self._checked(run, CheckName.CONTRACT, contract)
+            await self._checked(run, CheckName.CONTRACT, self._contract(run, socket))
             browse = check_browse(subject, self.browser, socket, self.clock)
             await self._checked(run, CheckName.BROWSE, browse)
+
+    async def _contract(self, run: _Run, socket: str) -> CheckResult:
+        started = self.clock.monotonic()
+        findings = await check_contract(
+            run.subject,
+            socket,
+            run.twin.endpoint,
+            self.timelines,
+            lambda: self.runtime.logs(run.twin.workload.id),
+        )
+        return judged(CheckName.CONTRACT, findings, self.clock.monotonic() - started)
 
     def _stop_at(self, run: _Run, found: list[Finding], why: str) -> None:
         run.add(judged(CheckName.CONTRACT, found, 0.0))

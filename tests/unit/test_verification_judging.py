@@ -14,7 +14,13 @@ from fleet.domain.verdict import MAX_EXCERPT_CHARS, CheckName, CheckOutcome, Gat
 from fleet.domain.workload import CommandResult
 from fleet.errors import MigrationFailed, WorkloadCrashed
 from fleet.verification.browse import browser_files_changed, judge_page, page_source, picture_path
-from fleet.verification.contract import judge_answer, judge_crash, judge_migration, judge_tables
+from fleet.verification.contract import (
+    judge_answer,
+    judge_crash,
+    judge_migration,
+    judge_tables,
+    with_log,
+)
 from fleet.verification.evidence import MAX_FINDINGS, app_place, excerpt, finding, judged
 from fleet.verification.placeholder import untouched_files
 from fleet.verification.probe import Answer
@@ -163,6 +169,7 @@ def trpc_error(status: int, code: str, message: str, stack: str = "") -> Answer:
         (Answer("r", 200, '{"result":{}}'), []),
         (trpc_error(404, "NOT_FOUND", "No customer has the id 7."), []),
         (trpc_error(409, "CONFLICT", "Taken."), []),
+        (trpc_error(400, "BAD_REQUEST", "The chosen customer does not exist."), []),
         (
             trpc_error(404, "NOT_FOUND", 'No procedure found on path "customers.create"'),
             ["missing-procedure"],
@@ -190,6 +197,15 @@ def test_a_server_error_shows_request_answer_and_the_apps_own_line() -> None:
     found = judge_answer(CREATE, trpc_error(500, "INTERNAL_SERVER_ERROR", "boom", stack))
     assert "POST /trpc/customers.create {}" in found[0].excerpt
     assert "at server/router.ts:12" in found[0].excerpt
+
+
+def test_a_server_error_that_hides_its_cause_shows_the_apps_log() -> None:
+    answer = trpc_error(500, "INTERNAL_SERVER_ERROR", "Something went wrong on the server.")
+    (found,) = judge_answer(CREATE, answer)
+    log = "x\ncustomers.create failed: Error: boom\n    at f (file:///app/server/a.ts:4:2)\n"
+    told = with_log(found, log)
+    assert "at server/a.ts:4" in told.excerpt and "Error: boom" in told.excerpt
+    assert told.fingerprint == found.fingerprint
 
 
 def test_a_declared_table_must_exist() -> None:
@@ -275,12 +291,16 @@ def test_a_page_error_names_the_source_file_whatever_host_and_cache_buster() -> 
 def test_the_file_behind_a_page_is_read_off_the_route_table() -> None:
     table = (
         'import { HomePage } from "./pages/HomePage.tsx";\n'
+        'import { EditPage, NewPage } from "./pages/CustomerForm.tsx";\n'
         'import Customers from "./pages/Customers.tsx";\n'
         '<Route path="/" component={HomePage} />\n'
         '<Route path="/customers" component={Customers} />\n'
+        '<Route path="/customers/new" component={NewPage} />\n'
+        '<Route path="/customers/:id" component={EditPage} />\n'
     )
     assert page_source("/customers", {"src/App.tsx": table}) == "src/pages/Customers.tsx"
     assert page_source("/", {"src/App.tsx": table}) == "src/pages/HomePage.tsx"
+    assert page_source("/customers/7", {"src/App.tsx": table}) == "src/pages/CustomerForm.tsx"
     assert page_source("/else", {"src/App.tsx": table}) == "src/App.tsx"
 
 

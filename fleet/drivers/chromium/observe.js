@@ -17,7 +17,7 @@
   const elements = document.body ? Array.from(document.body.querySelectorAll("*")).slice(0, limit) : [];
   const root = document.getElementById("root");
   const overlay = document.querySelector("vite-error-overlay");
-  const boundary = document.querySelector("[data-error-boundary]");
+  const boundary = document.querySelector("[data-error-boundary], .error-state");
   return {
     title: document.title,
     text: document.body ? document.body.innerText.slice(0, 4000) : "",

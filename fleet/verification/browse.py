@@ -13,7 +13,7 @@ from fleet.domain.page import ConsoleEntry, PageReport, PageVisit
 from fleet.domain.verdict import CheckName, CheckResult, Finding
 from fleet.ports import Browser, Clock
 from fleet.verification.evidence import app_place, finding, judged, skipped
-from fleet.verification.placeholder import PLACEHOLDER_TEXT
+from fleet.verification.placeholder import NO_SUCH_PAGE_TEXT, PLACEHOLDER_TEXT
 from fleet.verification.subject import Subject
 
 _BROWSER_PATHS = ("src/", "public/")
@@ -72,9 +72,13 @@ def judge_page(report: PageReport, source: str, artefact: str) -> Iterator[Findi
         yield red("build-error", overlay.split("\n", 1)[0], overlay)
     if boundary := str(report.extras.get("error_boundary", "")):
         yield red("error-boundary", "the page shows the app's error screen.", boundary)
-    blank = report.visible_elements == 0 or report.extras.get("root_empty") is True
+    blank = report.visible_elements == 0 or any(
+        report.extras.get(part) is True for part in ("root_empty", "main_empty")
+    )
     if blank and not report.timed_out:
         yield red("blank-page", "the page is blank: nothing is painted.")
+    if NO_SUCH_PAGE_TEXT in report.text:
+        yield red("missing-page", "no route of the app matches this page.")
     if PLACEHOLDER_TEXT in report.text:
         yield red("placeholder", "the page is the scaffold's placeholder.", report.text)
 

@@ -14,6 +14,8 @@ from fleet.verification.subject import Subject
 PLACEHOLDER_PROCEDURE = "placeholder"
 PLACEHOLDER_ANSWER: JsonValue = {"placeholder": "appfleet scaffold"}
 PLACEHOLDER_TEXT = "Nothing has been built here yet."
+# What the scaffold shows for an address that no route matches, with HTTP 200 all the same.
+NO_SUCH_PAGE_TEXT = "There is no page at this address."
 _MARKS = (PLACEHOLDER_TEXT, "appfleet scaffold")
 
 

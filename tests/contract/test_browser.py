@@ -20,6 +20,7 @@ PAGES = {
     "/asset": "<p>x</p><img src=/missing.png>",
     "/reject": "<p>x</p><script>Promise.reject(new Error('nobody caught me'))</script>",
     "/blank": "<div id=root></div>",
+    "/hollow": "<div id=root><nav>menu</nav><main></main></div>",
     "/socket": "<p id=t>waiting</p><script>const s=new WebSocket(`ws://${location.host}/ws`);"
     "s.onmessage=e=>{t.textContent=e.data};s.onopen=()=>s.send('ping');</script>",
     "/slow": "<p>x</p><img src=/slow.png>",
@@ -97,6 +98,8 @@ async def test_each_kind_of_fault_is_reported(browser: ChromiumBrowser, app_sock
     assert "nobody caught me" in reject.console[0].text
     assert blank.visible_elements == 0 and blank.extras["root_empty"] is True
     assert socket.console == ()
+    hollow = await see("/hollow")
+    assert hollow.visible_elements == 1 and hollow.extras["main_empty"] is True
     slow, elsewhere, chain, missing = await asyncio.gather(
         see("/slow", 0.7), see("/elsewhere"), see("/chain"), see("/nowhere")
     )

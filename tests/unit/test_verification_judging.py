@@ -271,6 +271,8 @@ def test_a_page_is_judged_by_what_a_user_would_meet() -> None:
     assert page_codes() == []
     assert page_codes(visible_elements=0) == ["blank-page"]
     assert page_codes(extras={"root_empty": True}) == ["blank-page"]
+    assert page_codes(extras={"main_empty": True}) == ["blank-page"]
+    assert page_codes(text="There is no page at this address.") == ["missing-page"]
     assert page_codes(timed_out=True) == ["page-timeout"]
     assert page_codes(status=500) == ["page-status"]
     assert page_codes(text="Nothing has been built here yet.") == ["placeholder"]

@@ -166,6 +166,7 @@ class ChromiumBrowser:
             elapsed_s=time.monotonic() - started,
             extras={
                 "root_empty": bool(seen.get("rootEmpty", False)),
+                "main_empty": bool(seen.get("mainEmpty", False)),
                 "overlay": seen.get("overlay", ""),
                 "error_boundary": seen.get("boundary", ""),
                 "load_error": load_error,

@@ -16,6 +16,8 @@
   const limit = 2000;
   const elements = document.body ? Array.from(document.body.querySelectorAll("*")).slice(0, limit) : [];
   const root = document.getElementById("root");
+  // The page proper, where the app marks it: a menu around nothing is still a blank page.
+  const main = document.querySelector("main, [role=main]");
   const overlay = document.querySelector("vite-error-overlay");
   const boundary = document.querySelector("[data-error-boundary], .error-state");
   return {
@@ -23,6 +25,7 @@
     text: document.body ? document.body.innerText.slice(0, 4000) : "",
     visible: elements.filter(paints).length,
     rootEmpty: root !== null && root.childElementCount === 0 && root.textContent.trim() === "",
+    mainEmpty: main !== null && !Array.from(main.querySelectorAll("*")).some(paints) && main.textContent.trim() === "",
     overlay: overlay && overlay.shadowRoot ? overlay.shadowRoot.textContent.trim().slice(0, 2000) : "",
     boundary: boundary ? (boundary.innerText || "error").slice(0, 1000) : "",
   };

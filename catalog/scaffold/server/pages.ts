@@ -4,24 +4,30 @@ import { stat } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import path from "node:path";
 import { pipeline } from "node:stream/promises";
+import type { ViteDevServer } from "vite";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 const root = path.join(import.meta.dirname, "..");
 
 /** Hot reload goes over the same server, so one port or socket is all the app needs. */
-export async function servePagesWithVite(server: Server): Promise<Handler> {
+export async function createVite(server: Server, rebundle = false): Promise<ViteDevServer> {
   const [{ createServer }, { default: config }] = await Promise.all([
     import("vite"),
     import("../vite.config.ts"),
   ]);
-  const vite = await createServer({
+  return createServer({
     ...config,
     configFile: false, // loaded above; Vite's own loader would write a file
     appType: "spa",
     clearScreen: false,
+    optimizeDeps: { ...config.optimizeDeps, force: rebundle },
     server: { ...config.server, middlewareMode: true, hmr: { server } },
   });
+}
+
+export async function servePagesWithVite(server: Server): Promise<Handler> {
+  const vite = await createVite(server);
   return (request, response) =>
     new Promise((resolve, reject) => {
       response.once("close", resolve);

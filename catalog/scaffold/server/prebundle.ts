@@ -1,19 +1,12 @@
 // Fills Vite's cache of bundled packages, so that no page load has to: `npm run prebundle`.
 // The cache fits one place on disk: run this where the app will run. VITE_CACHE_DIR moves it.
-import { createServer } from "vite";
-import config from "../vite.config.ts";
+import http from "node:http";
 
-process.env.NODE_ENV = "development"; // part of the cache's key
-const server = await createServer({
-  ...config,
-  configFile: false,
-  appType: "spa",
-  clearScreen: false,
-  optimizeDeps: { ...config.optimizeDeps, force: true },
-  server: { ...config.server, middlewareMode: true, hmr: false, ws: false, watch: null },
-});
-const optimizer = server.environments.client.depsOptimizer;
-if (optimizer === undefined) throw new Error("Vite offers no dependency optimizer here.");
-await Promise.all(Object.values(optimizer.metadata.optimized).map((dependency) => dependency.processing));
-console.log(`Bundled ${Object.keys(optimizer.metadata.optimized).length} packages into ${server.config.cacheDir}.`);
-await server.close();
+process.env.NODE_ENV = "development"; // part of the cache's key, so it comes before Vite loads
+const { createVite } = await import("./pages.ts");
+const vite = await createVite(http.createServer(), true);
+const bundled = Object.values(vite.environments.client.depsOptimizer?.metadata.optimized ?? {});
+if (bundled.length === 0) throw new Error("Vite bundled nothing.");
+await Promise.all(bundled.map((dependency) => dependency.processing));
+console.log(`Bundled ${bundled.length} packages into ${vite.config.cacheDir}.`);
+await vite.close();

@@ -59,10 +59,12 @@ class Gateway:
         """Returns the port, chosen by the system when 0. SetupError when it is taken."""
         self._platform = _session(aiohttp.TCPConnector(limit=0))
         server = web.Server(
-            self._handle, max_line_size=_MAX_HEADER_BYTES, max_field_size=_MAX_HEADER_BYTES
+            self._handle,
+            handler_cancellation=True,  # a client that leaves ends the upstream request too
+            max_line_size=_MAX_HEADER_BYTES,
+            max_field_size=_MAX_HEADER_BYTES,
         )
-        # A client that leaves cancels its handler, and with it the upstream request.
-        self._runner = web.ServerRunner(server, handler_cancellation=True, shutdown_timeout=2.0)
+        self._runner = web.ServerRunner(server, shutdown_timeout=2.0)
         await self._runner.setup()
         for address in addresses:
             port = await self._bind(address, port)

@@ -1,0 +1,121 @@
+// One message and its build: state kept from events, drawn as a card.
+import { artefactUrl } from "./api.js";
+import { el, seconds } from "./dom.js";
+
+const WORDS = {
+  queued: "Waiting its turn", planning: "Planning", producing: "Building", succeeded: "Done",
+  failed: "Failed", out_of_budget: "Out of budget", cancelled: "Cancelled",
+};
+const FINAL = ["succeeded", "failed", "out_of_budget", "cancelled"];
+const CHECK_WORDS = { passed: "passed", failed: "failed", skipped: "not needed", blocked: "blocked" };
+const GLYPHS = { passed: "✓", failed: "✕", skipped: "–", blocked: "!", done: "✓", active: "●", pending: "○" };
+
+export const newBuild = (id, text) => ({
+  id, text, state: "queued", plan: null, tasks: new Map(), steps: [], checks: new Map(), attempt: 0,
+  notices: [], explanation: "", elapsed: null, preview: "", screenshots: [],
+});
+
+export const isFinal = (build) => FINAL.includes(build.state);
+
+const findingsOf = (payload) => (Array.isArray(payload.findings) ? payload.findings : []);
+
+function taskOf(build, payload) {
+  const key = payload.task ?? payload.title;
+  if (!build.tasks.has(key)) build.tasks.set(key, { title: payload.title || "Task", state: "pending", attempts: 0 });
+  return build.tasks.get(key);
+}
+
+const HANDLERS = {
+  "build.started": (b) => { if (b.state === "queued") b.state = "planning"; },
+  "build.requeued": (b, p) => b.notices.push(p.reason ? `Taken up again: ${p.reason}` : "Taken up again."),
+  "plan.ready": (b, p) => { b.plan = p; b.state = "producing"; },
+  "task.started": (b, p) => { const t = taskOf(b, p); t.title = p.title || t.title; t.state = "active"; },
+  "task.done": (b, p) => { taskOf(b, p).state = "done"; },
+  "task.failed": (b, p) => { taskOf(b, p).state = "failed"; },
+  "task.reopened": (b, p) => {
+    taskOf(b, p).state = "active";
+    b.notices.push("A check found something: mending it.");
+  },
+  "step.finished": (b, p) => b.steps.push(p),
+  "gate.started": (b, p) => { b.attempt = p.attempt || b.attempt + 1; b.checks = new Map(); taskOf(b, p).attempts = b.attempt; },
+  "check.finished": (b, p) => { b.checks.set(p.check, p); },
+  "app.ready": (b, p) => { b.preview = p.preview_url || ""; },
+  "build.finished": (b, p) => { b.state = p.state || "failed"; b.explanation = p.explanation || ""; b.elapsed = p.elapsed_s ?? null; },
+  notice: (b, p) => { if (p.text) b.notices.push(p.text); },
+};
+export const EVENT_KINDS = ["project.created", "project.deleted", "message.posted", "build.queued", "gate.finished", ...Object.keys(HANDLERS)];
+
+export function apply(build, event) {
+  const handler = HANDLERS[event.kind];
+  if (handler) handler(build, event.payload || {});
+}
+
+const glyph = (state) => el("span", { class: `glyph ${state}`, "aria-hidden": "true" }, GLYPHS[state] || "○");
+
+function plannedTasks(build) {
+  const rows = [...build.tasks.values()];
+  const titles = new Set(rows.map((task) => task.title));
+  const planned = Array.isArray(build.plan?.tasks) ? build.plan.tasks : [];
+  for (const task of planned) {
+    const title = typeof task === "string" ? task : task.title;
+    if (title && !titles.has(title)) rows.push({ title, state: "pending", attempts: 0 });
+  }
+  return rows;
+}
+
+function drawPlan(plan) {
+  const names = (list) => (Array.isArray(list) ? list.map((item) => (typeof item === "string" ? item : item.name)).join(", ") : String(list ?? ""));
+  const rows = [["Pages", plan.pages], ["Tables", plan.tables], ["Procedures", plan.procedures]].filter(([, list]) => names(list));
+  return el("div", { class: "plan" },
+    el("p", {}, el("strong", {}, plan.title || "Plan"), plan.summary ? ` — ${plan.summary}` : ""),
+    rows.length ? el("details", {}, el("summary", {}, "What it will hold"),
+      el("dl", {}, rows.map(([word, list]) => [el("dt", {}, word), el("dd", {}, names(list))]).flat())) : null);
+}
+
+function drawFinding(project, finding) {
+  if (typeof finding === "string") return el("li", {}, finding);
+  const place = finding.line ? `${finding.where}:${finding.line}` : finding.where;
+  return el("li", {},
+    el("p", {}, el("code", {}, place || "app"), " ", finding.message || ""),
+    finding.excerpt ? el("pre", { tabindex: "0" }, finding.excerpt) : null,
+    /\.png$/.test(finding.artefact || "") ? drawShot(project, finding.artefact) : null);
+}
+
+function drawShot(project, path) {
+  const address = artefactUrl(project, path);
+  const name = path.split("/").pop().replace(/\.png$/, "");
+  return el("a", { class: "shot", href: address, target: "_blank", rel: "noopener" },
+    el("img", { src: address, alt: `Screenshot: ${name}`, loading: "lazy" }));
+}
+
+function drawCheck(project, check) {
+  const findings = findingsOf(check);
+  const head = [glyph(check.outcome), el("span", { class: "grow" }, check.check),
+    el("span", { class: "soft small" }, `${CHECK_WORDS[check.outcome] || check.outcome} ${seconds(check.elapsed_s)}`)];
+  if (!findings.length) return el("li", { class: "check" }, el("div", { class: "line" }, head));
+  return el("li", { class: "check" }, el("details", { open: true }, el("summary", { class: "line" }, head),
+    el("ul", { class: "findings" }, findings.map((finding) => drawFinding(project, finding)))));
+}
+
+export function drawBuild(project, build) {
+  const last = build.steps[build.steps.length - 1];
+  const running = !isFinal(build);
+  return el("li", { class: "exchange" },
+    el("div", { class: "bubble" }, build.text),
+    el("article", { class: `build ${build.state}`, "aria-label": `Build: ${WORDS[build.state] || build.state}` },
+      el("header", { class: "line" },
+        el("span", { class: `pill ${build.state}` }, running ? el("span", { class: "pulse", "aria-hidden": "true" }) : null, WORDS[build.state] || build.state),
+        el("span", { class: "grow" }),
+        el("span", { class: "soft small" }, build.elapsed === null ? "" : seconds(build.elapsed))),
+      build.explanation ? el("p", { class: "explanation" }, build.explanation) : null,
+      build.plan ? drawPlan(build.plan) : null,
+      el("ul", { class: "tasks" }, plannedTasks(build).map((task) => el("li", { class: "line" }, glyph(task.state),
+        el("span", { class: "grow" }, task.title), el("span", { class: "soft small" }, task.attempts > 1 ? `attempt ${task.attempts}` : "")))),
+      running && last ? el("p", { class: "soft small now" }, `Step ${last.number}: ${last.title}`) : null,
+      build.checks.size ? el("ul", { class: "checks", "aria-label": "Checks" }, [...build.checks.values()].map((check) => drawCheck(project, check))) : null,
+      build.screenshots.length ? el("div", { class: "shots" }, build.screenshots.map((path) => drawShot(project, path))) : null,
+      build.notices.length || build.steps.length ? el("details", { class: "trail" },
+        el("summary", { class: "soft small" }, `${build.steps.length} steps`),
+        el("ul", { class: "soft small" }, build.notices.map((text) => el("li", {}, text)),
+          build.steps.map((step) => el("li", {}, `${step.number}. ${step.title} ${seconds(step.elapsed_s)}`)))) : null));
+}

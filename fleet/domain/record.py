@@ -1,0 +1,73 @@
+"""Decisions that every store makes alike: which text it takes, and which moves are legal."""
+
+from __future__ import annotations
+
+from fleet.domain.build import BUILD_MOVES, TASK_MOVES, Build, BuildState, Message, Task, TaskState
+from fleet.domain.event import EventKind, NewEvent
+from fleet.domain.ids import BuildId
+from fleet.domain.project import ProjectState
+from fleet.errors import Conflict, InvalidInput
+
+
+def _unstorable(character: str) -> bool:
+    """NUL, which Postgres text cannot hold, and lone surrogates, which UTF-8 cannot."""
+    return character == "\0" or "\ud800" <= character <= "\udfff"
+
+
+def require_storable(text: str, what: str) -> str:
+    """`text` itself; InvalidInput if no store could give it back as it was."""
+    if any(_unstorable(c) for c in text):
+        raise InvalidInput(
+            f"The {what} contains a NUL character or half of a surrogate pair.",
+            action="Remove the control characters and try again.",
+        )
+    return text
+
+
+def storable(text: str) -> str:
+    """For words the platform itself quotes (a log line in an explanation): kept, made legible."""
+    return "".join("\ufffd" if _unstorable(c) else c for c in text)
+
+
+def build_lease_key(build: BuildId) -> str:
+    return f"build:{build}"
+
+
+def build_moves(build: Build, state: BuildState) -> bool:
+    """False: it is there already, nothing to write. Conflict: it may never go there."""
+    if build.state is state:
+        return False
+    if state not in BUILD_MOVES[build.state]:
+        raise Conflict(f"Build {build.id} is {build.state} and cannot become {state}.")
+    return True
+
+
+def task_moves(task: Task, state: TaskState, attempts: int) -> bool:
+    """As `build_moves`; more attempts at an active task are a change too, fewer never are."""
+    if task.state is state and task.attempts == attempts:
+        return False
+    counts_on = task.state is state is TaskState.ACTIVE
+    if attempts < task.attempts or not (counts_on or state in TASK_MOVES[task.state]):
+        raise Conflict(
+            f"Task {task.id} is {task.state} after {task.attempts} attempts and cannot become "
+            f"{state} after {attempts}."
+        )
+    return True
+
+
+def project_moves(current: ProjectState, wanted: ProjectState) -> bool:
+    if current is wanted:
+        return False
+    if wanted is ProjectState.ACTIVE:
+        raise Conflict("A project that is being deleted does not come back.")
+    return True
+
+
+def posted(message: Message, build: Build) -> tuple[NewEvent, NewEvent]:
+    """What a posted message tells the people watching, in this order."""
+    return (
+        NewEvent(
+            kind=EventKind.MESSAGE_POSTED, payload={"text": message.text, "message": message.id}
+        ),
+        NewEvent(kind=EventKind.BUILD_QUEUED, payload={"build": build.id, "model": build.model}),
+    )

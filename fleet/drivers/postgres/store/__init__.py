@@ -1,0 +1,1 @@
+"""The record on Postgres: SQL in `queries/` and `migrations/`, one module per subject."""

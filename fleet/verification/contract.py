@@ -12,7 +12,7 @@ from fleet.domain.plan import Procedure, ProcedureKind
 from fleet.domain.verdict import Finding
 from fleet.errors import MigrationFailed, WorkloadCrashed
 from fleet.ports import Timelines
-from fleet.verification.evidence import app_place, excerpt, finding, plain
+from fleet.verification.evidence import app_place, finding, plain
 from fleet.verification.placeholder import (
     PLACEHOLDER_ANSWER,
     PLACEHOLDER_PROCEDURE,
@@ -121,7 +121,7 @@ def with_log(found: Finding, log: str) -> Finding:
     at = f"\nat {place}:{line}" if place else ""
     cause = "\n".join(said.strip().splitlines()[:_LOG_LINES])
     shown = f"{found.excerpt}{at}\nlog: {cause}"
-    return found.model_copy(update={"excerpt": excerpt(shown)})
+    return finding(found.where, found.code, found.message, shown=shown)
 
 
 async def check_contract(

@@ -22,6 +22,8 @@ _APP_FILE = re.compile(
     r"((?:server|src|tests|db|shared)/[\w./$\[\]-]+\.(?:tsx?|jsx?|mts|sql|css))"
     r"(?:\?[\w=&.-]*)?(?:[:(](\d+))?"
 )
+# Frames that nobody can mend: libraries and Node itself.
+_FOREIGN_FRAME = re.compile(r"^\s+at .*(?:/node_modules/|node:internal|<anonymous>).*\n?", re.M)
 
 
 def plain(text: str) -> str:
@@ -52,7 +54,7 @@ def finding(
         code=code,
         message=excerpt(message, _MAX_MESSAGE_CHARS),
         line=line,
-        excerpt=excerpt(shown),
+        excerpt=excerpt(_FOREIGN_FRAME.sub("", plain(shown))),
         artefact=artefact,
     )
 

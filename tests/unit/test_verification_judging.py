@@ -326,6 +326,13 @@ def test_evidence_is_bounded_and_doubles_are_dropped() -> None:
     assert judged(CheckName.TESTS, [], 0.0).outcome is CheckOutcome.PASSED
 
 
+def test_library_frames_are_left_out_of_a_stack() -> None:
+    stack = "Error: x\n    at q (/app/node_modules/pg/i.js:4:1)\n    at f (/app/server/a.ts:3:1)"
+    assert finding("a", "c", "m", shown=stack).excerpt == (
+        "Error: x\n    at f (/app/server/a.ts:3:1)"
+    )
+
+
 def test_an_apps_own_file_is_found_in_a_stack_and_a_library_is_not() -> None:
     assert app_place("at x (file:///app/server/a.ts:3:1)") == ("server/a.ts", 3)
     assert app_place("at /app/node_modules/vite/src/x.js:1:1") == ("", 0)

@@ -251,9 +251,7 @@ async def test_websockets_pass_both_ways_with_their_subprotocol(world: World) ->
 async def test_a_websocket_to_an_app_that_refuses_it_gets_the_refusal(world: World) -> None:
     await world.open(await world.serve_app(echo))
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
-        await world.client.ws_connect(
-            f"http://127.0.0.1:{world.port}/", headers={"Host": APP_HOST}
-        )
+        await world.client.ws_connect(f"http://127.0.0.1:{world.port}/", headers={"Host": APP_HOST})
     assert refused.value.status == 200 or refused.value.status >= 400
 
 

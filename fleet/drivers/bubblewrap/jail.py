@@ -73,6 +73,8 @@ class Jail:
         argv += ["--ro-bind", str(Path(__file__).parent / "passwd"), "/etc/passwd"]
         for path in _SYSTEM_FILES:
             argv += ["--ro-bind-try", path, path]
+        for folder in _parents([*self.binds, *self.read_only]):
+            argv += ["--perms", "0755", "--dir", folder]
         for inside, outside in self.binds.items():
             argv += ["--bind", outside, inside]
         for inside, outside in self.read_only.items():
@@ -85,6 +87,15 @@ class Jail:
             argv += ["--clear-groups", "--inh-caps=-all", "--bounding-set=-all", "--no-new-privs"]
             argv += ["--"]
         return argv + list(command)
+
+
+def _parents(paths: Sequence[str]) -> list[str]:
+    """What bwrap would make by itself as 0700, closed to the uid that the process drops to."""
+    parents = {str(p) for path in paths for p in Path(path).parents if p != Path("/")}
+    inside = (*_SYSTEM_FOLDERS, *paths)
+    return sorted(
+        p for p in parents if not any(p == top or p.startswith(f"{top}/") for top in inside)
+    )
 
 
 def _system_folder(folder: str) -> list[str]:

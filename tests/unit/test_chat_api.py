@@ -109,7 +109,7 @@ async def test_a_message_that_is_too_long_is_refused_clearly(api: Api, size: int
 
 
 @pytest.mark.parametrize(
-    "message", ["顧客管理アプリ 🍞", "نظام حجز", "Ünïcödé ‮ 👩‍👩‍👧", "a'; DROP TABLE x--"]
+    "message", ["顧客管理アプリ 🍞", "نظام حجز", "Ünïcödé 👩🏽‍🍳", "a'; DROP TABLE x--"]
 )
 async def test_any_script_and_emoji_is_kept_as_it_is(api: Api, message: str) -> None:
     project, _ = await api.new(message)
@@ -248,7 +248,7 @@ async def test_a_malformed_last_event_id_is_a_clear_400(api: Api, number: str) -
 async def served(api: Api) -> AsyncIterator[httpx.AsyncClient]:
     server = uvicorn.Server(uvicorn.Config(api.app, port=0, log_level="error", lifespan="off"))
     running = asyncio.create_task(server.serve())
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 (uvicorn offers no event for it)
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
     headers = {"Authorization": f"Bearer {ADA}"}

@@ -1,6 +1,6 @@
 // The chat page: sign in, projects, one project's thread and preview. No framework, no build step.
 import * as api from "./api.js";
-import { EVENT_KINDS, apply, drawBuild, isFinal, newBuild } from "./build.js";
+import { EVENT_KINDS, apply, drawBuild, isFinal, newBuild, settle, spoken } from "./build.js";
 import { el, fromTemplate, showError } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
@@ -122,17 +122,15 @@ class ProjectView {
     apply(build, event);
     if (event.kind === "plan.ready" && event.payload.title) this.rename(event.payload.title);
     if (event.kind === "app.ready") this.reload();
-    if (event.kind === "build.finished") this.complete(build);
+    if (event.kind === "build.finished") this.complete(build).catch(failed);
     this.draw();
   }
 
-  // Messages that were posted before the build existed carry no build id: the record has them.
   async complete(build) {
     const result = await api.showBuild(this.project.id, build.id);
-    build.text = result.text;
-    const shots = result.checks.filter((check) => check.name === "browse").flatMap((check) => check.artefacts);
-    build.screenshots = shots.filter((path) => path.endsWith(".png")).slice(0, 8);
+    settle(build, result);
     this.draw();
+    await drawProjects(this.project.id);
   }
 
   rename(title) {
@@ -152,6 +150,9 @@ class ProjectView {
       this.list.replaceChildren(...[...this.builds.values()].map((build) => drawBuild(this.project.id, build)));
       this.list.querySelectorAll("details.trail, .plan details").forEach((d, i) => { d.open = open.has(i); });
       if (nearEnd) this.list.scrollTop = this.list.scrollHeight;
+      const latest = [...this.builds.values()].at(-1);
+      const progress = this.node.querySelector("[data-progress]");
+      if (latest && progress.textContent !== spoken(latest)) progress.textContent = spoken(latest);
       const running = [...this.builds.values()].some((build) => !isFinal(build));
       this.node.classList.toggle("running", running);
     });

@@ -15,6 +15,20 @@ export const newBuild = (id, text) => ({
   notices: [], explanation: "", elapsed: null, preview: "", screenshots: [],
 });
 
+export function spoken(build) {
+  const done = [...build.tasks.values()].filter((task) => task.state === "done").length;
+  const progress = build.tasks.size ? `, ${done} tasks done` : "";
+  return `${WORDS[build.state] || build.state}${progress}. ${build.explanation}`;
+}
+
+// The record's verdict replaces what the events told: it holds every finding and screenshot.
+export function settle(build, result) {
+  build.text = result.text;
+  build.explanation = result.explanation || build.explanation;
+  if (result.checks.length) build.checks = new Map(result.checks.map((check) => [check.name, { ...check, check: check.name }]));
+  build.screenshots = result.checks.flatMap((check) => check.artefacts).filter((path) => path.endsWith(".png")).slice(0, 8);
+}
+
 export const isFinal = (build) => FINAL.includes(build.state);
 
 const findingsOf = (payload) => (Array.isArray(payload.findings) ? payload.findings : []);
@@ -76,7 +90,7 @@ function drawFinding(project, finding) {
   if (typeof finding === "string") return el("li", {}, finding);
   const place = finding.line ? `${finding.where}:${finding.line}` : finding.where;
   return el("li", {},
-    el("p", {}, el("code", {}, place || "app"), " ", finding.message || ""),
+    el("p", { class: "where" }, el("code", {}, place || "app"), " ", finding.message || ""),
     finding.excerpt ? el("pre", { tabindex: "0" }, finding.excerpt) : null,
     /\.png$/.test(finding.artefact || "") ? drawShot(project, finding.artefact) : null);
 }
@@ -91,7 +105,7 @@ function drawShot(project, path) {
 function drawCheck(project, check) {
   const findings = findingsOf(check);
   const head = [glyph(check.outcome), el("span", { class: "grow" }, check.check),
-    el("span", { class: "soft small" }, `${CHECK_WORDS[check.outcome] || check.outcome} ${seconds(check.elapsed_s)}`)];
+    el("span", { class: "soft small" }, `${CHECK_WORDS[check.outcome] || check.outcome} ${check.elapsed_s ? seconds(check.elapsed_s) : ""}`)];
   if (!findings.length) return el("li", { class: "check" }, el("div", { class: "line" }, head));
   return el("li", { class: "check" }, el("details", { open: true }, el("summary", { class: "line" }, head),
     el("ul", { class: "findings" }, findings.map((finding) => drawFinding(project, finding)))));

@@ -1,0 +1,88 @@
+"""Which paths a model may name, and which of them a task may write. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+
+from fleet.errors import InvalidInput
+
+MAX_PATH_CHARS = 240
+# The platform's own: the spec is changed through the plan, never by a write.
+_PLATFORM_FOLDER = ".appfleet"
+_FORBIDDEN = {
+    "node_modules": "node_modules is shared and read-only; name packages in package.json instead.",
+    _PLATFORM_FOLDER: "The folder .appfleet belongs to the platform; leave it as it is.",
+}
+# Git on some filesystems also takes these for its own folder.
+_GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+", re.IGNORECASE)
+
+
+def checked_path(path: str) -> str:
+    """The path as it stands in the tree. Raises InvalidInput with what to write instead."""
+    shown = path[:80].encode("unicode_escape").decode()
+    if any(ord(c) < 32 or ord(c) == 127 for c in path):
+        raise InvalidInput(f"The path {shown} holds a control character.", action="Remove it.")
+    path = path.removeprefix("./")
+    if not path or len(path) > MAX_PATH_CHARS:
+        raise InvalidInput(
+            f"A path has 1 to {MAX_PATH_CHARS} characters.", action="Use a shorter one."
+        )
+    if path.startswith(("/", "~")) or "\\" in path or re.match(r"[A-Za-z]:", path):
+        raise InvalidInput(
+            f"{shown} is not relative to the project's root.",
+            action="Write it like src/pages/Home.tsx.",
+        )
+    for part in path.split("/"):
+        if part in {"", ".", ".."}:
+            raise InvalidInput(
+                f"{shown} leaves the project or is not in plain form.",
+                action="Write it like src/pages/Home.tsx, without '..', '.' or '//'.",
+            )
+        if _GIT_FOLDER.fullmatch(part):
+            raise InvalidInput(f"{shown} lies in git's own folder.", action="Leave it alone.")
+        if len(part.encode()) > 200:
+            raise InvalidInput(f"A name in {shown} is too long.", action="Use a shorter one.")
+    return path
+
+
+def writable_path(path: str, scope: Iterable[str]) -> str:
+    """Like `checked_path`, and inside the task's file scope."""
+    path = checked_path(path)
+    for part in path.split("/"):
+        if part in _FORBIDDEN:
+            raise InvalidInput(f"{path} cannot be written.", action=_FORBIDDEN[part])
+    patterns = tuple(scope)
+    if not in_scope(path, patterns):
+        raise InvalidInput(
+            f"{path} is outside this task's file scope.",
+            action=f"This task may write: {', '.join(patterns)}.",
+        )
+    return path
+
+
+def in_scope(path: str, patterns: Iterable[str]) -> bool:
+    return any(_glob(pattern).fullmatch(path) for pattern in patterns)
+
+
+@lru_cache(maxsize=512)
+def _glob(pattern: str) -> re.Pattern[str]:
+    """`*` and `?` stay inside a folder, `**` crosses folders, a trailing `/` means all below."""
+    pattern = pattern.removeprefix("./")
+    if pattern.endswith("/"):
+        pattern += "**"
+    parts: list[str] = []
+    for piece in re.findall(r"\*\*/|\*\*|\*|\?|[^*?]+", pattern):
+        match piece:
+            case "**/":
+                parts.append("(?:.*/)?")
+            case "**":
+                parts.append(".*")
+            case "*":
+                parts.append("[^/]*")
+            case "?":
+                parts.append("[^/]")
+            case _:
+                parts.append(re.escape(piece))
+    return re.compile("".join(parts), re.DOTALL)

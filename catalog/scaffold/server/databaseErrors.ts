@@ -23,6 +23,8 @@ export function explainDatabaseError(cause: unknown): TRPCError | undefined {
       return refuse("BAD_REQUEST", `The database refused this value (${label(cause.constraint ?? "check")}).`);
     case "22001":
       return refuse("BAD_REQUEST", "A text is too long.");
+    case "22021":
+      return refuse("BAD_REQUEST", "A text holds a character that cannot be stored.");
     case "22003":
       return refuse("BAD_REQUEST", "A number is too large.");
     case "22007":

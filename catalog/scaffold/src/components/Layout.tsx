@@ -1,6 +1,7 @@
 import { useEffect, useRef, type ReactNode } from "react";
 import { Link, useLocation } from "wouter";
 import { appTitle, navigation } from "../navigation.ts";
+import { ErrorBoundary } from "./ErrorBoundary.tsx";
 
 /** Header with the menu, and the page below it. */
 export function Layout({ children }: { children: ReactNode }) {
@@ -39,7 +40,8 @@ export function Layout({ children }: { children: ReactNode }) {
         </div>
       </header>
       <main id="main" className="page" ref={main} tabIndex={-1}>
-        {children}
+        {/* The key gives every page a fresh start after another one broke. */}
+        <ErrorBoundary key={location}>{children}</ErrorBoundary>
       </main>
     </>
   );

@@ -8,7 +8,6 @@ with no per-request interception to slow a load down.
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
 APP_HOST = "app.localhost"  # *.localhost is a secure context, as the preview's own host is
 _CHUNK = 64 * 1024
@@ -18,7 +17,7 @@ _REPLY_TAIL = b"\x00\x01\x00\x00\x00\x00\x00\x00"
 
 
 class AppBridge:
-    """`async with AppBridge(socket) as bridge: bridge.proxy_url`."""
+    """`bridge = await AppBridge(socket).open()`, then `bridge.proxy_url`, then `close`."""
 
     def __init__(self, socket: str) -> None:
         self._socket = socket
@@ -31,16 +30,11 @@ class AppBridge:
         assert self._server is not None
         return f"socks5://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
-    async def __aenter__(self) -> AppBridge:
+    async def open(self) -> AppBridge:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def close(self) -> None:
         assert self._server is not None
         self._server.close()
         for connection in self._connections:

@@ -41,7 +41,7 @@ def jailed_uid(uid: int) -> int:
 
 @dataclass(frozen=True)
 class Jail:
-    """`binds` and `read_only` map a path inside to a path outside; later entries lie over earlier."""
+    """`binds` and `read_only` map a path inside to a path outside; one may lie in another."""
 
     uid: int
     env: Mapping[str, str] = field(default_factory=dict)
@@ -75,10 +75,11 @@ class Jail:
             argv += ["--ro-bind-try", path, path]
         for folder in _parents([*self.binds, *self.read_only]):
             argv += ["--perms", "0755", "--dir", folder]
-        for inside, outside in self.binds.items():
-            argv += ["--bind", outside, inside]
-        for inside, outside in self.read_only.items():
-            argv += ["--ro-bind", outside, inside]
+        # Parents first, so that a folder inside a bound folder keeps its own mode.
+        mounts = {i: ("--bind", o) for i, o in self.binds.items()}
+        mounts |= {i: ("--ro-bind", o) for i, o in self.read_only.items()}
+        for inside, (how, outside) in sorted(mounts.items()):
+            argv += [how, outside, inside]
         for name, value in self.env.items():
             argv += ["--setenv", name, value]
         argv += ["--chdir", self.directory, "--"]

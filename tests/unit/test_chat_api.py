@@ -8,24 +8,23 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import cast
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from fleet.domain.build import BuildState, Task, TaskState
+from fleet.domain.build import BuildState, TaskState
 from fleet.domain.event import EventKind, NewEvent
-from fleet.domain.ids import BuildId, CommitId, ProjectId, TaskId
+from fleet.domain.ids import BuildId, CommitId, ProjectId
 from fleet.domain.plan import Contract, Plan, PlannedTask, Procedure, ProcedureKind
 from fleet.domain.token import hash_token, new_token
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Verdict
-from fleet.ports import RecordedVerdict, Store
+from fleet.drivers.memory.store import MemoryStore
 from fleet.settings import Settings
 from serve.chat.app import create_chat_app
 from serve.chat.platform import ChatServices
-from tests.unit.chat_double import ChatStore, QuietPlatform
+from tests.unit.quiet_platform import QuietPlatform
 
 ADA, BOB = new_token(), new_token()
 COMMIT = CommitId("c" * 40)
@@ -33,12 +32,11 @@ COMMIT = CommitId("c" * 40)
 
 class Api:
     def __init__(self, folder: Path) -> None:
-        self.store = ChatStore()
+        self.now = datetime.now(UTC)
+        self.store = MemoryStore(lambda: self.now)
         self.platform = QuietPlatform(self.store)
         self.settings = Settings(data_dir=folder)
-        services = ChatServices(
-            cast("Store", self.store), self.platform, self.settings, heartbeat_s=0.1
-        )
+        services = ChatServices(self.store, self.platform, self.settings, heartbeat_s=0.1)
         self.app: FastAPI = create_chat_app(services)
         self.ada = self.client(ADA)
         self.bob = self.client(BOB)
@@ -99,7 +97,7 @@ async def test_a_follow_up_message_queues_a_second_build(api: Api) -> None:
 async def test_a_message_without_text_is_refused_and_makes_nothing(api: Api, message: str) -> None:
     error = error_of(await api.ada.post("/v1/projects", json={"message": message}), 400)
     assert error["message"] == "The message is empty."
-    assert api.store.by_project == {}
+    assert await api.store.projects() == []
 
 
 @pytest.mark.parametrize("size", [100_001, 1_000_000, 5_000_000])
@@ -198,28 +196,19 @@ async def test_a_build_result_is_complete(api: Api) -> None:
 
 
 async def _finish(api: Api, project: ProjectId, build: BuildId) -> None:
-    created = api.store.by_build[build].created_at
-    task = TaskId("tsk_1")
+    claimed = await api.store.claim_build("test", timedelta(minutes=1))
+    assert claimed is not None and claimed[0].id == build
+    lease = claimed[1]
     contract = Contract(
         procedures=(Procedure(name="customers.list", kind=ProcedureKind.QUERY),),
         tables=("customers",),
     )
-    plan = Plan(
-        title="CRM",
-        summary="s",
-        tasks=(PlannedTask(title="All", instructions="x"),),
-        contract=contract,
-    )
-    api.store.evolve(
-        build,
-        state=BuildState.SUCCEEDED,
-        plan=plan,
-        commit=COMMIT,
-        finished_at=created + timedelta(seconds=5),
-    )
-    api.store.task_rows.append(
-        Task(id=task, build=build, position=0, title="All", state=TaskState.DONE, attempts=2)
-    )
+    planned = PlannedTask(title="All", instructions="x")
+    plan = Plan(title="CRM", summary="s", tasks=(planned,), contract=contract)
+    await api.store.advance_build(lease, build, BuildState.PLANNING)
+    (task,) = await api.store.save_plan(lease, build, plan, None)
+    await api.store.advance_build(lease, build, BuildState.PRODUCING)
+    await api.store.move_task(lease, task.id, TaskState.ACTIVE, 1)
     red = (CheckResult(check=CheckName.TYPESCRIPT, outcome=CheckOutcome.FAILED),)
     green = (
         CheckResult(check=CheckName.TYPESCRIPT, outcome=CheckOutcome.PASSED, elapsed_s=0.5),
@@ -227,11 +216,12 @@ async def _finish(api: Api, project: ProjectId, build: BuildId) -> None:
     )
     for attempt, results in ((1, red), (2, green)):
         verdict = Verdict(commit=COMMIT, results=results, elapsed_s=1)
-        api.store.verdict_rows.append(
-            RecordedVerdict(task=task, attempt=attempt, verdict=verdict, at=datetime.now(UTC))
-        )
-    payload = {"state": "succeeded"}
-    event = NewEvent(kind=EventKind.BUILD_FINISHED, payload=cast("dict[str, object]", payload))  # type: ignore[arg-type]
+        await api.store.record_verdict(lease, task.id, attempt, verdict)
+    await api.store.move_task(lease, task.id, TaskState.DONE, 2)
+    await api.store.set_build_commit(lease, build, COMMIT)
+    api.now += timedelta(seconds=5)
+    await api.store.advance_build(lease, build, BuildState.SUCCEEDED)
+    event = NewEvent(kind=EventKind.BUILD_FINISHED, payload={"state": "succeeded"})
     await api.store.append_event(project, build, event)
 
 
@@ -273,10 +263,10 @@ async def test_events_stream_live_and_end_with_the_build(api: Api) -> None:
             await _finish(api, project, build)
             seen += [line async for line in lines]
     ids = [line for line in seen if line.startswith("id: ")]
-    assert ids == ["id: 1", "id: 2", "id: 3"]
+    assert ids == ["id: 1", "id: 2", "id: 3", "id: 4"]
     assert "event: build.finished" in seen
     data = [json.loads(line[6:]) for line in seen if line.startswith("data: ")]
-    assert data[-1]["payload"] == {"state": "succeeded"} and data[-1]["number"] == 3
+    assert data[-1]["payload"] == {"state": "succeeded"} and data[-1]["number"] == 4
 
 
 async def test_a_stream_resumes_after_the_last_event_seen(api: Api) -> None:
@@ -285,10 +275,10 @@ async def test_a_stream_resumes_after_the_last_event_seen(api: Api) -> None:
     async with served(api) as client:
         path = f"/v1/projects/{project}/events?until_build={build}"
         header = await client.get(path, headers={"Last-Event-ID": "1"})
-        query = await client.get(f"{path}&after=2")
-        over = await client.get(f"{path}&after=3")
-    assert "id: 1\n" not in header.text and "id: 2\n" in header.text and "id: 3\n" in header.text
-    assert "id: 2\n" not in query.text and "id: 3\n" in query.text
+        query = await client.get(f"{path}&after=3")
+        over = await client.get(f"{path}&after=4")
+    assert "id: 1\n" not in header.text and "id: 2\n" in header.text and "id: 4\n" in header.text
+    assert "id: 3\n" not in query.text and "id: 4\n" in query.text
     assert "id:" not in over.text
 
 

@@ -3,3 +3,8 @@
 It is no language model. It derives an app from a message by grammar and lexicon, and speaks only
 through messages and tools, exactly as a real model would. Pure: no Ray, no I/O but its own data.
 """
+
+from serve.models.blueprint.fault import Fault, parse_model_name
+from serve.models.blueprint.speak import DESCRIPTION, MODEL_NAMES, speak
+
+__all__ = ["DESCRIPTION", "MODEL_NAMES", "Fault", "parse_model_name", "speak"]

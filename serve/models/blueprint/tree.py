@@ -102,6 +102,24 @@ def second_migration(change: Change) -> str:
     return f"{folder}/{int(name[:4]) + 1:04d}_add_what_was_missing.sql"
 
 
+def faulty_words(change: Change, fault: Fault) -> frozenset[str]:
+    """What evidence of the mistake must name: the files, procedures, tables it was made in."""
+    last = faulty_entity(change.model)
+    if fault is Fault.TYPE_ERROR:
+        return frozenset({"src/navigation.ts"})
+    if fault is Fault.BLANK_PAGE:
+        return frozenset({"/"})
+    if last is None:
+        return frozenset({f"tests/{change.model.widget.value}.test.ts"})
+    words = {
+        Fault.MISSING_PROCEDURE: {f"{last.key}.update"},
+        Fault.MISSING_TABLE: {last.table, last.key},
+        Fault.FAILING_TEST: {f"tests/{last.key}.test.ts", f"{last.key}.create"},
+        Fault.SERVER_ERROR: {f"{last.key}.get"},
+    }
+    return frozenset(words.get(fault, set()))
+
+
 def text_edits(change: Change) -> tuple[tuple[str, str, str], ...]:
     """(path, old, new) in files of the scaffold that only carry the title."""
     old = change.previous.title if change.previous else "New app"

@@ -36,6 +36,8 @@ class App:
             "PATH": "/node/bin:/usr/bin:/bin",
             "SOCKET": "/run/app/http.sock",
         }
+        if not packages_writable and not (self.packages / ".vite").exists():
+            env["VITE_CACHE_DIR"] = "/tmp/vite"  # no prebundle: Vite bundles anew at each start
         binds = {"/run/app": str(self.sockets), "/run/postgres": str(self.postgres)}
         read_only = {"/app": str(self.tree), "/node": str(NODE)}
         if not packages_writable:

@@ -7,6 +7,7 @@ import itertools
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,9 @@ def databases(embedded_server: str) -> Databases:
         store = await PostgresStore.connect(make_conninfo(embedded_server, dbname=_TEMPLATE))
         await store.close()
 
-    asyncio.run(migrate())
+    # In a thread, because a test's loop may already run when the fixture is first asked for.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(lambda: asyncio.run(migrate())).result(60)
     return Databases(embedded_server, itertools.count(1))
 
 

@@ -1,0 +1,60 @@
+"""A one-shot jailed command: bounded time, bounded output, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from fleet.domain.workload import Command, CommandResult
+from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
+from fleet.drivers.bubblewrap.jail import Jail
+
+_CHUNK = 64 * 1024
+_DRAIN_S = 2.0
+
+
+async def run_once(jail: Jail, command: Command, group: Cgroup, limits: Limits) -> CommandResult:
+    """`exit_code` is None when the deadline ended it. Output past the bound is read and dropped."""
+    wrapped = ["env", *(f"{n}={v}" for n, v in command.env.items()), *command.argv]
+    await asyncio.to_thread(group.make, limits)
+    argv, environment = group.enter(jail.argv(wrapped))
+    began = time.monotonic()
+    process = await asyncio.create_subprocess_exec(
+        *argv,
+        env=environment,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    outputs = asyncio.gather(
+        _bounded(process.stdout, command.max_output_bytes),
+        _bounded(process.stderr, command.max_output_bytes),
+    )
+    exit_code: int | None = None
+    try:
+        async with asyncio.timeout(command.timeout_s):
+            exit_code = await process.wait()
+    except TimeoutError:
+        pass
+    finally:
+        if process.returncode is None:
+            process.kill()  # bubblewrap's end is the end of its pid namespace
+        group.kill()
+        await asyncio.shield(asyncio.to_thread(group.remove))
+    async with asyncio.timeout(_DRAIN_S):
+        stdout, stderr = await outputs
+    return CommandResult(
+        exit_code=exit_code,
+        stdout=stdout.decode(errors="replace"),
+        stderr=stderr.decode(errors="replace"),
+        elapsed_s=round(time.monotonic() - began, 3),
+    )
+
+
+async def _bounded(stream: asyncio.StreamReader | None, limit: int) -> bytes:
+    assert stream is not None
+    kept = bytearray()
+    while chunk := await stream.read(_CHUNK):
+        kept += chunk[: max(0, limit - len(kept))]
+    return bytes(kept)

@@ -1,0 +1,121 @@
+"""One long-lived jailed process: its log, its end, and when it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+from pathlib import Path
+
+from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
+from fleet.drivers.bubblewrap.jail import Jail
+
+MAX_LOG_BYTES = 512 * 1024
+STOP_DEADLINE_S = 3.0
+_CONNECT_RETRY_S = 0.01
+_CHUNK = 16 * 1024
+
+
+class JailedProcess:
+    """`ended` is set when the process is gone, whoever ended it."""
+
+    def __init__(self, cgroup: Cgroup, log_path: Path) -> None:
+        self.ended = asyncio.Event()
+        self.exit_code: int | None = None
+        self._cgroup = cgroup
+        self._log_path = log_path
+        self._process: asyncio.subprocess.Process | None = None
+        self._watcher: asyncio.Task[None] | None = None
+
+    async def start(self, jail: Jail, command: list[str], limits: Limits) -> None:
+        await asyncio.to_thread(self._cgroup.remove)  # a predecessor's counters and processes
+        await asyncio.to_thread(self._cgroup.make, limits)
+        argv, environment = self._cgroup.enter(jail.argv(command))
+        self._process = await asyncio.create_subprocess_exec(
+            *argv,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._watcher = asyncio.create_task(self._watch(self._process))
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and not self.ended.is_set()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        written = 0
+        with self._log_path.open("wb") as log:
+            while chunk := await process.stdout.read(_CHUNK):
+                if written + len(chunk) > MAX_LOG_BYTES:
+                    # One older file is kept, so that the tail is never empty.
+                    log.flush()
+                    self._log_path.with_suffix(".1").write_bytes(self._log_path.read_bytes())
+                    log.seek(0)
+                    log.truncate()
+                    written = 0
+                log.write(chunk)
+                log.flush()
+                written += len(chunk)
+        self.exit_code = await process.wait()
+        self.ended.set()
+
+    async def answers(self, socket: Path, path: str, deadline_s: float) -> int | None:
+        """The status of the first answer to GET `path`; None if the process ends before one.
+
+        Raises TimeoutError. A connect is retried every 10 ms: a socket file tells nobody that it
+        is being listened on.
+        """
+        async with asyncio.timeout(deadline_s):
+            while not self.ended.is_set():
+                try:
+                    return await http_status(socket, path)
+                except (ConnectionError, FileNotFoundError, asyncio.IncompleteReadError):
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(self.ended.wait(), _CONNECT_RETRY_S)
+        return None
+
+    async def stop(self) -> None:
+        """Ends the whole group at once: nothing of an app is worth waiting for."""
+        if self._process is None:
+            return
+        if self.alive:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        self._cgroup.kill()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), STOP_DEADLINE_S)
+        await asyncio.to_thread(self._cgroup.remove)
+
+    def explanation(self) -> str:
+        """Why it ended, in plain words."""
+        if self._cgroup.ran_out_of_memory():
+            return "The app used more memory than it may and was ended."
+        if self.exit_code is not None and self.exit_code > 128:
+            return f"The app was ended by signal {self.exit_code - 128}."
+        return f"The app ended by itself with exit code {self.exit_code}."
+
+
+async def http_status(socket: Path, path: str) -> int:
+    """One GET over a unix socket; only the status line is read."""
+    reader, writer = await asyncio.open_unix_connection(str(socket))
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n".encode())
+        await writer.drain()
+        line = await reader.readuntil(b"\r\n")
+        return int(line.split()[1])
+    finally:
+        writer.close()
+
+
+def tail(log_path: Path, lines: int) -> str:
+    """The last lines of a process's log, the older file's included when they are needed."""
+    text = ""
+    for path in (log_path.with_suffix(".1"), log_path):
+        if path.exists():
+            text += path.read_text(errors="replace")
+    return "\n".join(text.splitlines()[-lines:])

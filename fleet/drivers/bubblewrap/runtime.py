@@ -1,0 +1,232 @@
+"""The `Runtime` port on one machine: each app in a bubblewrap sandbox of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fleet.domain.ids import WorkloadId
+from fleet.domain.workload import (
+    Command,
+    CommandResult,
+    Workload,
+    WorkloadState,
+    WorkloadStatus,
+)
+from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
+from fleet.drivers.bubblewrap.jail import Jail
+from fleet.drivers.bubblewrap.one_shot import run_once
+from fleet.drivers.bubblewrap.place import Place
+from fleet.drivers.bubblewrap.process import JailedProcess, tail
+from fleet.drivers.bubblewrap.store import NodeStore
+from fleet.errors import NotFound, WorkloadCrashed
+from fleet.ports import Repositories, Timelines
+
+__all__ = ["BubblewrapRuntime", "Limits"]
+
+_SERVER = ["node", "server/main.ts"]
+_HEALTH = "/healthz"
+_EVIDENCE_LINES = 40
+# Vite brings these to the browser by itself; anything else needs a new process.
+_HOT_FOLDERS = ("src/", "public/", "tests/")
+_HOT_FILES = ("index.html",)
+_HOT_SUFFIXES = (".md",)
+
+
+@dataclass
+class _Run:
+    workload: Workload
+    process: JailedProcess
+    started_at: datetime
+    ready: bool = False
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    workload: Workload
+    modules: Path | None
+
+
+class BubblewrapRuntime:
+    def __init__(
+        self,
+        data_dir: Path,
+        run_dir: Path,
+        repositories: Repositories,
+        timelines: Timelines,
+        limits: Limits,
+    ) -> None:
+        self._data_dir = data_dir
+        self._run_dir = run_dir
+        self._repositories = repositories
+        self._timelines = timelines
+        self._limits = limits
+        self._store = NodeStore(data_dir / "stores")
+        self._runs: dict[WorkloadId, _Run] = {}
+        self._prepared: dict[WorkloadId, _Prepared] = {}
+        self._locks: defaultdict[WorkloadId, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    # Desired state
+
+    async def prepare(self, workload: Workload) -> None:
+        async with self._locks[workload.id]:
+            await self._prepare(workload)
+
+    async def start(self, workload: Workload) -> WorkloadStatus:
+        async with self._locks[workload.id]:
+            run = self._runs.get(workload.id)
+            if run is not None and run.process.alive and run.ready:
+                if run.workload == workload:
+                    return self._status(workload.id)
+                if await self._is_hot(run.workload, workload):
+                    await self._prepare(workload)
+                    run.workload = workload
+                    return self._status(workload.id)
+                await run.process.stop()
+            await self._prepare(workload)
+            await self._run(workload)
+            return self._status(workload.id)
+
+    async def _is_hot(self, old: Workload, new: Workload) -> bool:
+        """Whether only files changed that Vite reloads without a new process."""
+        if (old.endpoint, old.app_path) != (new.endpoint, new.app_path):
+            return False
+        paths = await self._repositories.changed_paths(new.project, old.commit, new.commit)
+        prefix = "" if new.app_path == "." else f"{new.app_path}/"
+        own = [p.removeprefix(prefix) for p in paths if p.startswith(prefix)]
+        return all(
+            p.startswith(_HOT_FOLDERS) or p in _HOT_FILES or p.endswith(_HOT_SUFFIXES) for p in own
+        )
+
+    async def _prepare(self, workload: Workload) -> None:
+        place = self._place(workload.id)
+        ready = self._prepared.get(workload.id)
+        if ready is not None and ready.workload == workload and place.tree.exists():
+            return
+        self._prepared.pop(workload.id, None)
+        await self._repositories.materialise(workload.project, workload.commit, place.tree)
+        if not place.app(workload).is_dir():
+            raise WorkloadCrashed(f"The app's folder {workload.app_path} is not in the commit.")
+        modules = await self._store.modules_for(place.app(workload))
+        place.note.write_text(workload.model_dump_json())
+        self._prepared[workload.id] = _Prepared(workload, modules)
+
+    async def _run(self, workload: Workload) -> None:
+        place = self._place(workload.id)
+        jail = await self._jail(workload)
+        await asyncio.to_thread(place.make_http)
+        process = JailedProcess(self._cgroup(workload.id), place.log)
+        run = _Run(workload, process, datetime.now(UTC))
+        self._runs[workload.id] = run
+        await process.start(jail, _SERVER, self._limits)
+        deadline_s = self._limits.start_timeout_s
+        try:
+            status = await process.answers(place.socket, _HEALTH, deadline_s)
+        except TimeoutError:
+            await process.stop()
+            raise self._crash(
+                workload.id, f"The app did not answer {_HEALTH} within {deadline_s:.0f} s."
+            ) from None
+        if status is None:
+            raise self._crash(workload.id, process.explanation())
+        if status != 200:
+            await process.stop()
+            raise self._crash(workload.id, f"The app answers {_HEALTH} with {status}.")
+        run.ready = True
+
+    async def _jail(self, workload: Workload) -> Jail:
+        endpoint = await self._timelines.endpoint(workload.endpoint)
+        modules = self._prepared[workload.id].modules
+        return self._place(workload.id).jail(workload, modules, endpoint.directory)
+
+    def _crash(self, workload: WorkloadId, message: str) -> WorkloadCrashed:
+        return WorkloadCrashed(message, log=tail(self._place(workload).log, _EVIDENCE_LINES))
+
+    # One-shot commands
+
+    async def execute(self, workload: WorkloadId, command: Command) -> CommandResult:
+        prepared = self._prepared.get(workload) or await self._recall(workload)
+        place = self._place(workload)
+        if not place.http.exists():
+            await asyncio.to_thread(place.make_http)
+        jail = await self._jail(prepared.workload)
+        # Beside the app's own group: a greedy test must not end the server.
+        group = Cgroup(self._run_dir.name, f"{workload}.{time.monotonic_ns()}")
+        return await run_once(jail, command, group, self._limits)
+
+    async def _recall(self, workload: WorkloadId) -> _Prepared:
+        """After a restart of this process the note says what the tree on disk is."""
+        place = self._place(workload)
+        if not place.note.exists():
+            raise NotFound(f"The workload {workload} was not prepared.")
+        async with self._locks[workload]:
+            await self._prepare(Workload.model_validate_json(place.note.read_text()))
+        return self._prepared[workload]
+
+    # Observed state
+
+    async def status(self, workload: WorkloadId) -> WorkloadStatus:
+        return self._status(workload)
+
+    def _status(self, workload: WorkloadId) -> WorkloadStatus:
+        run = self._runs.get(workload)
+        place = self._place(workload)
+        if run is None:
+            if not place.note.exists():
+                return WorkloadStatus(id=workload, state=WorkloadState.ABSENT)
+            noted = Workload.model_validate_json(place.note.read_text())
+            return WorkloadStatus(id=workload, state=WorkloadState.STOPPED, commit=noted.commit)
+        if run.process.alive:
+            state = WorkloadState.AWAKE if run.ready else WorkloadState.STARTING
+            return WorkloadStatus(
+                id=workload,
+                state=state,
+                commit=run.workload.commit,
+                socket=str(place.socket) if run.ready else "",
+                started_at=run.started_at,
+            )
+        why = f"{run.process.explanation()}\n{tail(place.log, _EVIDENCE_LINES)}".strip()
+        return WorkloadStatus(
+            id=workload, state=WorkloadState.CRASHED, commit=run.workload.commit, explanation=why
+        )
+
+    async def workloads(self) -> list[WorkloadStatus]:
+        folder = self._data_dir / "checkouts"
+        names = {note.stem for note in folder.glob("*.json")} | set(self._runs)
+        return [self._status(WorkloadId(name)) for name in sorted(names)]
+
+    async def logs(self, workload: WorkloadId, lines: int = 200) -> str:
+        return await asyncio.to_thread(tail, self._place(workload).log, lines)
+
+    # The end
+
+    async def stop(self, workload: WorkloadId) -> None:
+        async with self._locks[workload]:
+            await self._stop(workload)
+
+    async def _stop(self, workload: WorkloadId) -> None:
+        run = self._runs.pop(workload, None)
+        if run is not None:
+            await run.process.stop()
+
+    async def delete(self, workload: WorkloadId) -> None:
+        async with self._locks[workload]:
+            await self._stop(workload)
+            self._prepared.pop(workload, None)
+            await asyncio.to_thread(self._cgroup(workload).remove)
+            await asyncio.to_thread(self._place(workload).remove)
+        self._locks.pop(workload, None)
+
+    async def close(self) -> None:
+        for workload in list(self._runs):
+            await self.stop(workload)
+
+    def _place(self, workload: WorkloadId) -> Place:
+        return Place.of(self._data_dir, self._run_dir, workload)
+
+    def _cgroup(self, workload: WorkloadId) -> Cgroup:
+        return Cgroup(self._run_dir.name, workload)

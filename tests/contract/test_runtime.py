@@ -1,0 +1,286 @@
+"""Runtime: one body for every driver. The app is fifteen lines, so a test costs milliseconds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from fleet.domain.ids import AppSlug, CommitId, EndpointId, ProjectId, TimelineId, WorkloadId
+from fleet.domain.repository import NewCommit
+from fleet.domain.timeline import ComputeState, Endpoint
+from fleet.domain.workload import Command, Purpose, Workload, WorkloadState, WorkloadStatus
+from fleet.drivers.bubblewrap.cgroup import ROOT, describe_cgroups
+from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
+from fleet.drivers.git.repositories import GitRepositories
+from fleet.errors import WorkloadCrashed
+
+PROJECT = ProjectId("demo-abcde")
+LIMITS = Limits(memory_mib=256, pids=64, start_timeout_s=3.0)
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+SERVER = """
+import http from "node:http";
+import { rmSync } from "node:fs";
+rmSync(process.env.SOCKET, { force: true });
+console.log("starting");
+http.createServer((request, response) => {
+  if (request.url === "/die") process.exit(3);
+  if (request.url === "/eat") { const all = []; for (;;) all.push(Buffer.alloc(8e6, 1)); }
+  response.end("WORD");
+}).listen(process.env.SOCKET);
+"""
+
+
+@dataclass
+class Bench:
+    runtime: BubblewrapRuntime
+    repositories: GitRepositories
+    data_dir: Path
+    run_dir: Path
+
+    async def workload(self, name: str = "web", **files: str) -> Workload:
+        changes: dict[str, str | None] = {"server/main.ts": SERVER.replace("WORD", "hello")}
+        changes |= {path.replace("__", "/"): text for path, text in files.items()}
+        new = NewCommit(parent=None, changes=changes, message="m", at=AT)
+        return self.at(await self.repositories.commit(PROJECT, new), name)
+
+    def at(self, commit: CommitId, name: str = "web") -> Workload:
+        return Workload(
+            id=WorkloadId(f"{PROJECT}.{name}.dev"),
+            project=PROJECT,
+            app=AppSlug("web"),
+            app_path=".",
+            purpose=Purpose.DEV,
+            commit=commit,
+            endpoint=EndpointId(f"{PROJECT}.dev"),
+        )
+
+    async def sh(self, workload: Workload, script: str, timeout_s: float = 20.0) -> str:
+        command = Command(argv=("sh", "-c", f"{{ {script}; }} 2>&1; true"), timeout_s=timeout_s)
+        return (await self.runtime.execute(workload.id, command)).stdout
+
+
+class OneEndpoint:
+    """As much of `Timelines` as a runtime asks for."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    async def endpoint(self, endpoint: EndpointId) -> Endpoint:
+        return Endpoint(
+            id=endpoint,
+            timeline=TimelineId("t"),
+            directory=str(self._directory),
+            compute=ComputeState.ASLEEP,
+        )
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    data_dir = Path(tempfile.mkdtemp(prefix="af", dir="/tmp"))
+    run_dir = data_dir / "run"
+    (run_dir / "e").mkdir(parents=True)
+    repositories = GitRepositories(data_dir / "repositories")
+    await repositories.create(PROJECT)
+    timelines = OneEndpoint(run_dir / "e")
+    runtime = BubblewrapRuntime(
+        data_dir,
+        run_dir,
+        repositories,
+        timelines,
+        LIMITS,  # type: ignore[arg-type]
+    )
+    yield Bench(runtime, repositories, data_dir, run_dir)
+    await runtime.close()
+    shutil.rmtree(data_dir)
+
+
+async def get(status: WorkloadStatus, path: str = "/") -> str:
+    transport = httpx.AsyncHTTPTransport(uds=status.socket)
+    async with httpx.AsyncClient(transport=transport, timeout=5) as client:
+        return (await client.get(f"http://app{path}")).text
+
+
+async def until(bench: Bench, workload: Workload, state: WorkloadState) -> WorkloadStatus:
+    """The kernel reports the end to the runtime's own watcher; we look until it has."""
+    async with asyncio.timeout(10):
+        while True:
+            status = await bench.runtime.status(workload.id)
+            if status.state is state:
+                return status
+            await asyncio.sleep(0.02)
+
+
+async def test_an_app_starts_and_answers_and_stops(bench: Bench) -> None:
+    workload = await bench.workload()
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.ABSENT
+    status = await bench.runtime.start(workload)
+    assert status.state is WorkloadState.AWAKE
+    assert status.commit == workload.commit
+    assert await get(status) == "hello"
+    assert "starting" in await bench.runtime.logs(workload.id)
+    await bench.runtime.stop(workload.id)
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.STOPPED
+
+
+async def test_starting_what_runs_changes_nothing(bench: Bench) -> None:
+    workload = await bench.workload()
+    first = await bench.runtime.start(workload)
+    assert await bench.runtime.start(workload) == first
+
+
+async def test_another_commit_is_served_after_start(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.start(workload)
+    newer = await bench.workload(**{"server/main.ts": SERVER.replace("WORD", "newer")})
+    assert await get(await bench.runtime.start(newer)) == "newer"
+
+
+async def test_a_browser_file_changes_without_a_new_process(bench: Bench) -> None:
+    first = await bench.runtime.start(await bench.workload(src__a_txt="1"))
+    newer = await bench.workload(src__a_txt="2")
+    second = await bench.runtime.start(newer)
+    assert second.started_at == first.started_at
+    assert second.commit == newer.commit
+    assert (await bench.sh(newer, "cat /app/src/a_txt")).strip() == "2"
+
+
+async def test_a_crash_at_start_carries_the_log(bench: Bench) -> None:
+    workload = await bench.workload(**{"server/main.ts": "console.log('why'); process.exit(7)"})
+    with pytest.raises(WorkloadCrashed) as crash:
+        await bench.runtime.start(workload)
+    assert "why" in crash.value.log
+    assert "exit code 7" in crash.value.message
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.CRASHED
+
+
+async def test_an_app_that_never_answers_meets_its_deadline(bench: Bench) -> None:
+    workload = await bench.workload(**{"server/main.ts": "setInterval(() => {}, 1000)"})
+    with pytest.raises(WorkloadCrashed, match="did not answer"):
+        await bench.runtime.start(workload)
+
+
+async def test_an_app_that_dies_is_crashed_and_starts_again(bench: Bench) -> None:
+    workload = await bench.workload()
+    status = await bench.runtime.start(workload)
+    with pytest.raises(httpx.TransportError):
+        await get(status, "/die")
+    crashed = await until(bench, workload, WorkloadState.CRASHED)
+    assert "exit code 3" in crashed.explanation
+    assert await get(await bench.runtime.start(workload)) == "hello"
+
+
+async def test_a_killed_app_starts_again(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.start(workload)
+    for process in psutil.Process().children(recursive=True):
+        if process.name() in {"node", "MainThread"}:
+            process.kill()
+    await until(bench, workload, WorkloadState.CRASHED)
+    assert await get(await bench.runtime.start(workload)) == "hello"
+
+
+async def test_a_successor_finds_the_tree_and_runs_it(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.start(workload)
+    await bench.runtime.close()
+    timelines = OneEndpoint(bench.run_dir / "e")
+    successor = BubblewrapRuntime(
+        bench.data_dir,
+        bench.run_dir,
+        bench.repositories,
+        timelines,
+        LIMITS,  # type: ignore[arg-type]
+    )
+    assert (await successor.status(workload.id)).state is WorkloadState.STOPPED
+    assert (await successor.execute(workload.id, Command(argv=("true",)))).exit_code == 0
+    assert await get(await successor.start(workload)) == "hello"
+    await successor.close()
+
+
+async def test_the_sandbox_has_no_network_and_no_host(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    assert "lo" in await bench.sh(workload, "cat /proc/net/dev")
+    script = "node -e \"fetch('http://1.1.1.1').catch(e => console.log('no', e.cause.code))\""
+    assert "no ENETUNREACH" in await bench.sh(workload, script)
+    assert (await bench.sh(workload, "ls /root /home /work /etc/shadow")).count("No such") == 4
+    assert str(os.getpid()) not in (await bench.sh(workload, "ls /proc")).split()
+    assert (await bench.sh(workload, "id -u")).strip() != "0"
+
+
+async def test_the_tree_cannot_be_written(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    assert "Read-only" in await bench.sh(workload, "echo x > /app/server/main.ts")
+    assert "Read-only" in await bench.sh(workload, "echo x > /app/new")
+
+
+async def test_a_command_reports_exit_code_and_both_outputs(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    script = 'echo out; echo err >&2; echo "$EXTRA"; exit 5'
+    command = Command(argv=("sh", "-c", script), env={"EXTRA": "a b"})
+    result = await bench.runtime.execute(workload.id, command)
+    assert (result.exit_code, result.stderr) == (5, "err\n")
+    assert result.stdout == "out\na b\n"
+
+
+async def test_a_command_past_its_deadline_is_ended_with_its_children(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    command = Command(argv=("sh", "-c", "echo begun; sleep 61 & sleep 61"), timeout_s=0.5)
+    result = await bench.runtime.execute(workload.id, command)
+    assert result.exit_code is None
+    assert result.stdout == "begun\n"
+    names = [" ".join(p.cmdline()) for p in psutil.Process().children(recursive=True)]
+    assert not [n for n in names if "sleep 61" in n]
+
+
+async def test_output_is_bounded(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    command = Command(argv=("sh", "-c", "head -c 3000000 /dev/zero"), max_output_bytes=1000)
+    result = await bench.runtime.execute(workload.id, command)
+    assert (result.exit_code, len(result.stdout)) == (0, 1000)
+
+
+@pytest.mark.skipif(not describe_cgroups(), reason="no writable cgroups: run as root")
+async def test_memory_over_the_limit_ends_only_that_app(bench: Bench) -> None:
+    greedy = await bench.workload("greedy")
+    modest = await bench.workload("modest")
+    status = await bench.runtime.start(greedy)
+    other = await bench.runtime.start(modest)
+    with pytest.raises(httpx.TransportError):
+        await get(status, "/eat")
+    crashed = await until(bench, greedy, WorkloadState.CRASHED)
+    assert "more memory" in crashed.explanation
+    assert await get(other) == "hello"
+
+
+@pytest.mark.skipif(not describe_cgroups(), reason="no writable cgroups: run as root")
+async def test_a_fork_bomb_stays_inside(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    output = await bench.sh(workload, "for i in $(seq 200); do sleep 5 & done", timeout_s=10)
+    assert "fork" in output.lower() or "resource" in output.lower()
+
+
+async def test_delete_leaves_nothing(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.start(workload)
+    await bench.runtime.delete(workload.id)
+    await bench.runtime.delete(workload.id)
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.ABSENT
+    assert list((bench.data_dir / "checkouts").iterdir()) == []
+    assert list((bench.run_dir / "h").iterdir()) == []
+    assert not [p for p in ROOT.glob(f"*/{bench.run_dir.name}/{workload.id}*")]

@@ -162,8 +162,8 @@ class _Run:
                 f"Build {life.build.id} is {life.build.state} but has no plan on record."
             )
         commit = base
-        for task in tasks:
-            commit = await self._do(task, plan, commit, len(tasks))
+        for position, task in enumerate(tasks, 1):
+            commit = await self._do(task, plan, commit, position)
         return _success(plan, commit)
 
     async def _plan(self, base: CommitId) -> list[Task]:
@@ -189,20 +189,19 @@ class _Run:
         life.build = life.build.model_copy(update={"plan": plan, "base": green})
         return tasks
 
-    async def _do(self, task: Task, plan: Plan, base: CommitId, of: int) -> CommitId:
-        """The commit main is at after the task."""
+    async def _do(self, task: Task, plan: Plan, base: CommitId, position: int) -> CommitId:
+        """The commit main is at after the task; positions are counted from 1."""
         life = self._life
         if task.state is TaskState.DONE:
             return commit_of(steps_of(task, life.steps)[-1])
-        last = task.position == of
+        last = position == len(plan.tasks)
         before = Contract() if last else await contract_before(life)
-        first = task.position == 1
         assignment = Assignment(
             plan=plan,
-            position=task.position,
+            position=position,
             contract=contract_for(plan, before, last=last),
             base=base,
-            green=life.build.base if first else base,
+            green=life.build.base if position == 1 else base,
             twin=self._twin,
             dev_ready=self._dev_ready,
         )

@@ -43,12 +43,13 @@ def stage_of(steps: Sequence[Step], max_attempts: int) -> Stage:
     last = steps[-1]
     if last.kind is StepKind.GATE and last.facts.get("green"):
         return Stage(move=Move.LAND, attempt=attempt, commit=commit)
-    if reason := last.facts.get("spiral"):
-        return Stage(move=Move.GIVE_UP, attempt=attempt, commit=commit, reason=f"{reason}")
-    if last.kind is StepKind.GATE and attempt >= max_attempts:
+    reason = str(last.facts.get("spiral", ""))
+    if last.kind is StepKind.GATE and (reason or attempt >= max_attempts):
         told = last.facts.get("told")
-        first = str(told[0]) if isinstance(told, list) and told else "see the evidence"
-        reason = f"it did not pass the gate in {attempt} attempts; the last evidence: {first}"
+        first = str(told[0]) if isinstance(told, list) and told else "see its record"
+        reason = reason or f"it did not pass the gate in {attempt} attempts"
+        reason = f"{reason}; the last evidence is {first}"
+    if reason:
         return Stage(move=Move.GIVE_UP, attempt=attempt, commit=commit, reason=reason)
     move = Move.VERIFY if last.facts.get("claimed") else Move.PRODUCE
     return Stage(move=move, attempt=attempt, commit=commit)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import errno
-import fcntl
 import os
 import select
 import shutil
@@ -35,6 +34,7 @@ _MIN_FREE_BYTES = 200 * 2**20
 _MAX_LOG_BYTES = 8 * 2**20
 _MAX_SOCKET_BYTES = 100
 _INITDB_DEADLINE_S = 120.0
+_LOCK_DEADLINE_S = 10
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 30.0
 _CONNECT_RETRY_S = 0.02
@@ -86,11 +86,11 @@ class EmbeddedServer:
         return self.conninfo
 
     def running(self) -> bool:
-        return self._postmaster() is not None
+        return self.postmaster() is not None
 
     def stop(self) -> None:
         """A fast shutdown, killed after the deadline (it recovers at the next start)."""
-        pid = self._postmaster()
+        pid = self.postmaster()
         if pid is not None:
             _end(pid, _STOP_DEADLINE_S)
         if self._process is not None:
@@ -197,14 +197,14 @@ class EmbeddedServer:
     def _own_data(self) -> int:
         """A lock that Postgres's processes inherit: free only when the last of them is gone."""
         lock = os.open(self._root / "control.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        # flock(1) for its deadline: a killed server's last processes may take a moment to go.
+        command = ["/usr/bin/flock", "--exclusive", "--wait", str(_LOCK_DEADLINE_S), str(lock)]
+        if subprocess.run(command, pass_fds=(lock,), check=False).returncode != 0:
             os.close(lock)
             raise SetupError(
                 f"Another Postgres still runs on {self._data}, but not on {self._socket_dir}.",
                 action="Stop the other platform that uses this data directory.",
-            ) from None
+            )
         return lock
 
     def _await_ready(self) -> None:
@@ -232,7 +232,7 @@ class EmbeddedServer:
             if found is None:
                 connection.execute(f"create database {DATABASE}")
 
-    def _postmaster(self) -> int | None:
+    def postmaster(self) -> int | None:
         """The pid, in our namespace, of the process that listens on the socket."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
             probe.settimeout(5.0)

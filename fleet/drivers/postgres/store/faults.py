@@ -45,7 +45,7 @@ def translated() -> Iterator[None]:
 def translate(error: Exception) -> AppfleetError:
     if isinstance(error, pg.IntegrityError):
         return _integrity(error)
-    if isinstance(error, UnicodeEncodeError | psycopg.DataError):
+    if isinstance(error, UnicodeEncodeError) or _is_bad_text(error):
         return InvalidInput(
             "The text cannot be stored: it holds a NUL character or is not valid Unicode.",
             action="Remove the control characters and try again.",
@@ -58,6 +58,13 @@ def translate(error: Exception) -> AppfleetError:
         f"The control database failed: {str(error).strip() or type(error).__name__}",
         action="Try again; if it stays so, run `appfleet doctor`.",
     )
+
+
+def _is_bad_text(error: Exception) -> bool:
+    """Refused by psycopg itself (NUL, no SQLSTATE) or by the server's encoding check."""
+    if isinstance(error, pg.CharacterNotInRepertoire | pg.UntranslatableCharacter):
+        return True
+    return isinstance(error, psycopg.DataError) and error.sqlstate is None
 
 
 def _integrity(error: pg.IntegrityError) -> AppfleetError:

@@ -1,7 +1,7 @@
 """One LISTEN connection per process, shared by all who wait.
 
-Whoever waits subscribes first and reads second, so that nothing falls between. After a lost
-connection every subscriber is woken to read again, because notifications may have been missed.
+Whoever waits subscribes first and reads second, so that nothing falls between. Once a lost
+connection is replaced every subscriber is woken to read again: notifications may have been missed.
 """
 
 from __future__ import annotations
@@ -91,7 +91,6 @@ class Listener:
             if self._listening.is_set():
                 delay = _FIRST_RETRY_S
             self._listening.clear()
-            self._wake_all()
             await asyncio.sleep(delay)  # a backoff: nothing tells when a server is back
             delay = min(delay * 2, _LAST_RETRY_S)
 
@@ -102,6 +101,7 @@ class Listener:
             for channel in (EVENT_CHANNEL, WORK_CHANNEL):
                 await connection.execute(f"listen {channel}".encode())
             self._listening.set()
+            self._wake_all()
             async for notice in connection.notifies():
                 self._deliver(notice)
 

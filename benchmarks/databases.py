@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet.drivers.postgres.timelines.timelines import LocalTimelines
+from fleet.drivers.postgres.timelines import LocalTimelines
 
 from benchmarks.figure import Figure
 from fleet.domain.ids import EndpointId, TimelineId

@@ -10,7 +10,7 @@ from fleet.drivers.git.repositories import GitRepositories
 from fleet.drivers.openai.model import OpenAIChatModel
 from fleet.drivers.postgres.server import EmbeddedServer
 from fleet.drivers.postgres.store.store import PostgresStore
-from fleet.drivers.postgres.timelines.timelines import LocalTimelines
+from fleet.drivers.postgres.timelines import LocalTimelines
 from fleet.drivers.system.clock import SystemClock
 from fleet.ports import (
     Browser,

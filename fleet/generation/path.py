@@ -6,14 +6,12 @@ import re
 from collections.abc import Iterable
 from functools import lru_cache
 
+from fleet.domain.project import SPEC_PATH
 from fleet.errors import InvalidInput
 
 MAX_PATH_CHARS = 240
-# The platform's own: the spec is changed through the plan, never by a write.
-_PLATFORM_FOLDER = ".appfleet"
 _FORBIDDEN = {
     "node_modules": "node_modules is shared and read-only; name packages in package.json instead.",
-    _PLATFORM_FOLDER: "The folder .appfleet belongs to the platform; leave it as it is.",
 }
 # Git on some filesystems also takes these for its own folder.
 _GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+", re.IGNORECASE)
@@ -53,6 +51,11 @@ def writable_path(path: str, scope: Iterable[str]) -> str:
     for part in path.split("/"):
         if part in _FORBIDDEN:
             raise InvalidInput(f"{path} cannot be written.", action=_FORBIDDEN[part])
+    if path.lower() == SPEC_PATH:
+        raise InvalidInput(
+            f"{path} cannot be written.",
+            action="The spec is changed through the plan; leave it as it is.",
+        )
     patterns = tuple(scope)
     if not in_scope(path, patterns):
         raise InvalidInput(

@@ -13,9 +13,9 @@ from fleet.domain.build import Step, StepKind
 from fleet.domain.chat import ChatMessage, Role
 from fleet.generation.prompt import prompt
 
-# About 60,000 tokens, then down to a third, so that cuts are rare.
-HIGH_CHARS = 240_000
-LOW_CHARS = 80_000
+# About 100,000 tokens, then down to a third, so that cuts are rare.
+HIGH_CHARS = 400_000
+LOW_CHARS = 130_000
 MAX_LISTED = 200
 
 

@@ -94,7 +94,7 @@ class Life:
         return (self.deps.clock.now() - began).total_seconds()
 
     def check_budget(self) -> None:
-        spent = over_budget(self.build, self.steps, self.elapsed_s(), self.deps.settings)
+        spent = over_budget(self.steps, self.elapsed_s(), self.deps.settings)
         if spent:
             raise BuildEnded(
                 BuildState.OUT_OF_BUDGET,

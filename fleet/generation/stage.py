@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-from fleet.domain.build import Build, Step, StepKind, Task
+from fleet.domain.build import Step, StepKind, Task
 from fleet.domain.frozen import Frozen
 from fleet.domain.ids import CommitId
 from fleet.settings import Settings
@@ -59,7 +59,7 @@ def commit_of(gate: Step) -> CommitId:
     return CommitId(str(gate.facts["commit"]))
 
 
-def over_budget(build: Build, steps: Sequence[Step], elapsed_s: float, settings: Settings) -> str:
+def over_budget(steps: Sequence[Step], elapsed_s: float, settings: Settings) -> str:
     """Which budget is spent, in plain words; "" while none is."""
     prompt = sum(s.usage.prompt_tokens for s in steps)
     completion = sum(s.usage.completion_tokens for s in steps)

@@ -61,8 +61,8 @@ class Workspace:
 
     async def read(self, path: str) -> str:
         path = checked_path(path)
-        self._refuse_links(path)
         files = await self._files()
+        self._refuse_links(path)
         if path not in files:
             raise NotFound(f"There is no file {path}.", action=_similar(path, list(files)))
         text = files[path]

@@ -278,8 +278,11 @@ class World:
         return done
 
     async def sweep(self) -> None:
-        ports: Any = (self.timelines, self.runtime)
-        world = lifecycle.World(self.store, self.repositories, *ports, Path("/nonexistent"))
+        timelines: Any = self.timelines
+        runtime: Any = self.runtime
+        world = lifecycle.World(
+            self.store, self.repositories, timelines, runtime, Path("/nonexistent")
+        )
         await sweep(world, "supervisor")
 
     async def events(self) -> list[str]:

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 from fleet.domain.chat import ToolCall, ToolSchema
 from fleet.errors import AppError, InfrastructureError, ModelError, UserError
 
-MAX_RESULT_CHARS = 30_000
+MAX_RESULT_CHARS = 60_000
 MAX_ARGUMENT_PROBLEMS = 8
 
 

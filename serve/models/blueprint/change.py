@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from serve.models.blueprint.app_model import (
     AppModel,
     Change,
@@ -17,48 +15,22 @@ from serve.models.blueprint.field_words import field_kind, make_field, read_fiel
 from serve.models.blueprint.grammar import (
     Draft,
     clauses,
-    is_plural,
     is_thing,
     noun_of,
     read_message,
     split_list,
 )
-from serve.models.blueprint.words import capital, clean, singular, snake
+from serve.models.blueprint.lexicon import change_pattern
+from serve.models.blueprint.words import capital, clean, is_plural, singular, snake
 
-_Q = r"[\"“”'‘’«»„`]?"
-_APP = r"(?:the |this |my |our |die |der |das |l'|le |la |el )?(?:whole )?(?:app|application|site|website|title|name|page title|app title|app name|titel|titre|título|nombre de la app|anwendung|project)(?:'s (?:title|name))?(?: of the (?:app|page|site))?"
-_TITLE = re.compile(
-    rf"^(?:please )?(?:(?:change|set|update|rename|ändere|setze|change[rz]?|renomme[rz]?|cambia|renombra|benenne)\s+{_APP}\s+(?:to|into|as|auf|zu|in|en|à|a|por)\s+|call (?:it|{_APP})\s+|rename it to\s+|(?:new )?(?:title|titel|titre|título)\s*:\s*|{_APP} (?:should be|is now|soll|doit être) (?:called |heißen )?){_Q}(?P<title>.+?){_Q}(?: um)?[.!]?$",
-    re.I,
-)
-_RENAME = re.compile(
-    rf"(?:rename|change|turn|call|benenne|renomme[rz]?|renombra|umbenennen)\s+(?:the |die |der |das |le |la |el )?(?:field |column |feld |champ |campo )?{_Q}(?P<old>[\w /-]{{1,40}}?){_Q}(?:\s+(?:field|column))?(?:\s+(?:of|in|on|from|von|bei|de|des)\s+(?:the |den |der |les |los )?(?P<where>[\w-]+))?\s+(?:to|into|as|in|zu|en|à|a|por)\s+{_Q}(?P<new>[\w /-]{{1,40}}?){_Q}(?:\s+(?:in|on|for|of|von|bei|de|dans|en)\s+(?:the |den |der |les |los )?(?P<where2>[\w-]+))?(?:\s+um)?[.!]?$",
-    re.I,
-)
-_REMOVE = re.compile(
-    rf"(?:remove|drop|delete|entferne|lösche|supprime[rz]?|elimina|quita)\s+(?:the |das |die |le |la |el )?(?:field |feld |champ |campo )?{_Q}(?P<old>[\w /-]{{1,40}}?){_Q}(?:\s+(?:field|column|feld))?(?:\s+(?:of|in|on|from|von|aus|bei|de|des)\s+(?:the |den |der |les |los )?(?P<where>[\w-]+))?[.!]?$",
-    re.I,
-)
-_ADD = re.compile(
-    r"(?:(?:please |bitte )?(?:add|include|insert|ergänze|füge|hinzufügen|ajoute[rz]?|añade|agrega|добавь)\s+)(?P<what>.+?)(?:\s+hinzu)?[.!]?$",
-    re.I,
-)
-_TO = re.compile(
-    r"\s+(?:to|for|on|in|zu|bei|für|aux?|à|pour|a|para|к)\s+(?:the |each |every |all |den |der |die |jede[mr]? |les |la |le |los |las |el )?(?P<where>[\w-]+)(?:\s+(?:table|form|page|records?|list|hinzu))?$",
-    re.I,
-)
-_ALSO = re.compile(
-    r"^(?P<where>[\w -]{2,40}?)\s+(?:should|must|need to|also|need|needs|sollen|brauchen|devraient|deben)\b(?:\s+(?:also|auch|have|has|need|get|haben|avoir|tener|to have|store|track))*\s+(?P<what>.+?)(?:\s+haben)?[.!]?$",
-    re.I,
-)
-_TRACK = re.compile(
-    r"^(?:also|and also|now|we also|i also)?\s*(?:want to |need to )?(?:track|manage|store|keep|record)\s+(?P<what>.+?)[.!]?$",
-    re.I,
-)
-_NEW_THING = re.compile(
-    r"^(?:an?\s+|the\s+|eine?\s+|une?\s+|una?\s+)?(?:new\s+|neue\s+)?(?:tables?|entity|entities|lists?|sections?|pages?|tabelle|liste)\s+(?:of|for|called|named|für|von|de|pour|para)\s+(?P<noun>.+)$",
-    re.I,
-)
+_TITLE = change_pattern("title")
+_RENAME = change_pattern("rename")
+_REMOVE = change_pattern("remove")
+_ADD = change_pattern("add")
+_TO = change_pattern("to")
+_ALSO = change_pattern("also")
+_TRACK = change_pattern("track")
+_NEW_THING = change_pattern("new_thing")
 
 
 class _Editor:

@@ -37,7 +37,8 @@ def _statement(change: Change, operation: Operation) -> str:
     if operation.do == "create":
         return _create(change, entity)
     if operation.do == "rename":
-        return f"alter table {entity.table} rename column {operation.old_field} to {operation.field};\n"
+        renaming = f"rename column {operation.old_field} to {operation.field}"
+        return f"alter table {entity.table} {renaming};\n"
     if operation.do == "remove":
         return f"alter table {entity.table} drop column {operation.old_field};\n"
     field = entity.field(operation.field)

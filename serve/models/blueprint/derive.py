@@ -19,7 +19,6 @@ from serve.models.blueprint.grammar import (
     MAX_FIELDS,
     Draft,
     is_app,
-    is_plural,
     mentioned,
     noun_of,
     read_message,
@@ -30,6 +29,7 @@ from serve.models.blueprint.words import (
     camel,
     capital,
     clean,
+    is_plural,
     pascal,
     plural,
     safe_key,
@@ -113,21 +113,28 @@ def _with_domain(drafts: list[Draft], domain: DomainEntry | None) -> list[Draft]
 
 
 def _things(text: str, domain: DomainEntry | None) -> list[str]:
-    named = mentioned(text)
+    words = mentioned(text)
+    named = list(words)
     if domain is not None:
         # Things named beside a domain refine it: "a booking system for courts".
-        first = [e for e in domain.entities if e not in named]
         extra = [n for n in named if n not in domain.entities]
         if extra and "booking" in domain.entities:
-            return [*extra, "booking"][:MAX_ENTITIES]
-        names = sorted({*domain.entities, *named}, key=[*domain.entities, *named].index)
-        return (names if first or named else list(domain.entities))[:MAX_ENTITIES]
+            names = [*extra, "booking"]
+        else:
+            names = list(dict.fromkeys([*domain.entities, *named]))
+        return [_spoken(n, words) for n in names[:MAX_ENTITIES]]
     found = [n for n in tracked(text) if n.lower() not in lexicon().entity_words]
     known = {w.lower() for n in found for w in n.split(" ")[:-1]}
-    words = [n for n in named if n not in known]
-    if words or found:
-        return [*found, *words][:MAX_ENTITIES]
+    spoken = [_spoken(n, words) for n in named if n not in known]
+    if spoken or found:
+        return [*found, *spoken][:MAX_ENTITIES]
     return _lone_noun(text)
+
+
+def _spoken(name: str, words: dict[str, str]) -> str:
+    """The user's own word for a known thing, unless it is one of English's for it."""
+    word = words.get(name, name)
+    return name if singular(word) in lexicon().entities else word
 
 
 def _lone_noun(text: str) -> list[str]:
@@ -164,9 +171,7 @@ def build_entities(
     shells: list[tuple[Entity, Draft, EntityEntry | None]] = []
     for draft in drafts[:MAX_ENTITIES]:
         entry = entry_of(draft.noun)
-        shell = name_entity(
-            draft.noun, entry if not draft.items else None, len(existing) + len(shells) + 1
-        )
+        shell = name_entity(draft.noun, entry, len(existing) + len(shells) + 1)
         if shell.table in taken:
             continue
         taken.add(shell.table)
@@ -192,8 +197,9 @@ def name_entity(noun: str, entry: EntityEntry | None, number: int) -> Entity:
     """Every name an entity has, safe in SQL, TypeScript and URLs; labels stay as written."""
     label = singular(entry.label if entry and noun in lexicon().entities else noun).strip()
     label_plural = plural(label) if label.isascii() else noun
-    stem = snake(label) or f"item_{number}"
-    table = safe_table(snake(label_plural) or f"items_{number}")
+    fallback = entry.name if entry else f"item_{number}"
+    stem = snake(label) or fallback
+    table = safe_table(snake(label_plural) or snake(plural(fallback.replace("_", " "))))
     key = safe_key(camel(table))
     type_name = pascal(stem)
     if type_name.lower() in lexicon().reserved or not type_name[:1].isalpha():
@@ -341,7 +347,7 @@ def title_of(
             r"\s+(?:with|mit|avec|con|for|that|where|für)\s+", called["title"], maxsplit=1
         )[0]
         return capital(title.strip())[:MAX_TITLE]
-    if domain is not None:
+    if domain is not None and (not entities or any(_is_of(e, domain) for e in entities)):
         return domain.title
     if entities:
         labels = [e.label_plural for e in entities]
@@ -356,5 +362,10 @@ def title_of(
         re.I,
     )
     what = match["what"] if match else noun_of(text) or text
-    what = " ".join(what.split())[:MAX_TITLE].strip()
+    what = " ".join(what.split())[:MAX_TITLE].strip(" \"'“”«»")
     return capital(what) if any(c.isalnum() for c in what) else "Welcome"
+
+
+def _is_of(entity: Entity, domain: DomainEntry) -> bool:
+    entry = entry_of(entity.label)
+    return entry is not None and entry.name in domain.entities

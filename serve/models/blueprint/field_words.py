@@ -27,11 +27,13 @@ _RANGE = re.compile(
     r"\b(?:from |von |de )?(?P<low>\d{1,6})\s*(?:-|–|to|bis|à|a)\s*(?P<high>\d{1,6})\b"
 )
 _TYPED = re.compile(
-    r"\s+(?:as|of type|type|als|in)\s+(?:an?\s+)?(?P<type>[\w -]+)$|\s+(?P<word>field|column|feld|champ|campo)$",
+    r"\s+(?:as|of type|type|als|in)\s+(?:an?\s+)?(?P<type>[\w -]+)$"
+    r"|\s+(?P<word>field|column|feld|champ|campo)$",
     re.IGNORECASE,
 )
 _WHETHER = re.compile(
-    r"^(?:whether(?: or not)?|if|ob|si)\s+(?:it|they|he|she|es|sie|the \w+)?\s*(?:is|are|was|has been|ist|est|está)?\s*",
+    r"^(?:whether(?: or not)?|if|ob|si)\s+(?:it|they|he|she|es|sie|the \w+)?\s*"
+    r"(?:is|are|was|has been|ist|est|está)?\s*",
     re.I,
 )
 _OR_NOT = re.compile(r"\s+(?:or not|or un\w+|oder nicht|ou non|o no)$", re.IGNORECASE)

@@ -17,6 +17,7 @@ _WORD = re.compile(r"[^\W_][\w'’&/+-]*")
 _CALL = re.compile(
     r"^(?P<noun>[^():,]{2,40}?)\s*\((?P<list>[^()]*,[^()]*(?:\([^()]*\)[^()]*)*)\)\s*\.?$"
 )
+_DATE_AND_TIME = re.compile(r"\bdate (?:and|&) time\b", re.IGNORECASE)
 _BELONGS = re.compile(
     r"(?:each|every|an?|jede[rs]?|chaque|cada)\s+(?P<child>[\w -]{2,40}?)\s+"
     r"(?:belongs to|is for|has one|has an?|gehört zu(?: einem| einer)?|appartient à)\s+"
@@ -25,7 +26,8 @@ _BELONGS = re.compile(
 )
 _HAS_MANY = re.compile(
     r"(?:each|every|an?|jede[rs]?|chaque|cada)\s+(?P<parent>[\w -]{2,40}?)\s+"
-    r"(?:has|have|can have|hat)\s+(?:many|several|multiple|viele|mehrere)\s+(?P<child>[\w-]{2,30})\s*\.?$",
+    r"(?:has|have|can have|hat)\s+(?:many|several|multiple|viele|mehrere)\s+"
+    r"(?P<child>[\w-]{2,30})\s*\.?$",
     re.IGNORECASE,
 )
 
@@ -87,6 +89,7 @@ def _starts_entity(text: str) -> bool:
 
 def split_list(text: str) -> list[str]:
     """At commas and the words for "and", never inside parentheses."""
+    text = _DATE_AND_TIME.sub("date-time", text)
     parts, depth, current = [], 0, ""
     for char in text:
         depth += (char in "((") - (char in "))")
@@ -115,7 +118,7 @@ def _drafts(clause: str) -> list[Draft]:
     head, colon, rest = clause.replace(":", ":").partition(":")
     if colon and rest.strip() and "//" not in rest[:2] and len(head) <= 80:
         with_part = _with_split(head)
-        return _from_list(with_part[0] if with_part else head, rest)
+        return _from_list(with_part[1] if with_part else head, rest)
     split = _with_split(clause)
     return _from_list(*split) if split else []
 
@@ -135,7 +138,7 @@ def _from_list(head: str, rest: str) -> list[Draft]:
         if nested and is_thing(noun_of(nested[0])) and not _is_relative(nested[0]):
             current = Draft(noun_of(nested[0]), [nested[1]])
             drafts.append(current)
-        elif called and is_thing(noun_of(called["noun"])):
+        elif called and is_plural(called["noun"]) and field_kind(called["noun"]) is None:
             drafts.append(Draft(noun_of(called["noun"]), split_list(called["list"])))
         elif current is not None:
             current.items.append(item)
@@ -193,11 +196,11 @@ def is_thing(noun: str) -> bool:
     return low in lexicon().entity_words or last in lexicon().entity_words or is_plural(last)
 
 
-def mentioned(message: str) -> list[str]:
-    """Known things the message names, in order, however it names them."""
+def mentioned(message: str) -> dict[str, str]:
+    """Known things the message names, in order: canonical name -> the word it used."""
     lex = lexicon()
     text = clean(message).lower()
-    hits: list[tuple[int, str]] = []
+    hits: list[tuple[int, int, str, str]] = []
     for word, name in lex.entity_words.items():
         if word.isascii() or not _is_cjk(word):
             match = re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text)
@@ -205,11 +208,10 @@ def mentioned(message: str) -> list[str]:
         else:
             position = text.find(word)
         if position >= 0:
-            hits.append((position, name))
-    ordered: list[str] = []
-    for _, name in sorted(hits):
-        if name not in ordered:
-            ordered.append(name)
+            hits.append((position, -len(word), name, word))
+    ordered: dict[str, str] = {}
+    for _, _, name, word in sorted(hits):
+        ordered.setdefault(name, word)
     return ordered
 
 

@@ -22,7 +22,7 @@ from serve.models.blueprint.fault import Fault
 from serve.models.blueprint.render import fill
 
 PLACEHOLDER_TEST = "tests/placeholder.test.ts"
-TYPE_ERROR = "\n/** How many entries the menu has. */\nexport const menuLength: number = String(navigation.length);\n"
+TYPE_ERROR = "\nexport const menuLength: number = String(navigation.length);\n"
 
 
 def faulty_entity(model: AppModel) -> Entity | None:
@@ -78,7 +78,7 @@ def _entity_files(model: AppModel, entity: Entity, fault: Fault) -> dict[str, st
 def migrations_of(
     change: Change, fault: Fault = Fault.NONE, mended: bool = False
 ) -> dict[str, str]:
-    """The build's migrations. A mended `missing-table` adds a second one: the first may be applied."""
+    """The build's migrations. Mending `missing-table` adds one: the first may be applied."""
     if not change.migration:
         return {}
     if fault is not Fault.MISSING_TABLE:

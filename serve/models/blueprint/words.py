@@ -19,7 +19,7 @@ _CYRILLIC = dict(
     zip(
         "абвгдезийклмнопрстуфыэіїєґжхцчшщюяёъь",
         [*"abvgdezijklmnoprstufyeiieg", "zh", "kh", "ts", "ch", "sh", "shch", "yu", "ya", "yo"]
-        + ["", ""],
+        + [""] * 2,
         strict=True,
     )
 )
@@ -67,9 +67,9 @@ def _one_letter(char: str) -> str:
         return plain
     stripped = unicodedata.normalize("NFD", char)[0]
     if stripped in _LETTERS:
-        return _LETTERS[stripped]
+        return str(_LETTERS[stripped])
     named = _NAMED_LETTER.match(unicodedata.name(char, ""))
-    return named.group(1).lower() if named else " "
+    return str(named[1]).lower() if named else " "
 
 
 def snake(text: str) -> str:
@@ -119,7 +119,7 @@ def singular(word: str) -> str:
     low = last.lower()
     if low in lexicon().uncountable or len(low) < 4 or low.endswith(("ss", "us", "is")):
         return word
-    single = _ENGLISH.singular_noun(low)  # type: ignore[arg-type]
+    single = _ENGLISH.singular_noun(low)
     last = str(single) if single else low
     return f"{head} {last}".strip()
 
@@ -128,11 +128,21 @@ def singular(word: str) -> str:
 def plural(word: str) -> str:
     head, _, last = word.rpartition(" ")
     low = last.lower()
-    if low in lexicon().uncountable:
+    known = lexicon().entity_words
+    if low in lexicon().uncountable or (low in known and _is_foreign(low)):
         return word
-    if _ENGLISH.singular_noun(low) and low not in ("bus", "gas", "class", "address", "process"):  # type: ignore[arg-type]
+    if f"{low}s" in known:
+        return f"{head} {low}s".strip()
+    if _ENGLISH.singular_noun(low) and low not in ("bus", "gas", "class", "address", "process"):
         return word
-    return f"{head} {_ENGLISH.plural_noun(low)}".strip()  # type: ignore[arg-type]
+    return f"{head} {_ENGLISH.plural_noun(low)}".strip()
+
+
+def _is_foreign(word: str) -> bool:
+    """A word of another language: the lexicon holds its forms, English endings do not fit it."""
+    lex = lexicon()
+    single = str(_ENGLISH.singular_noun(word) or word)
+    return single not in lex.entities and f"{single}s" not in lex.entity_words
 
 
 def is_plural(word: str) -> bool:
@@ -142,4 +152,4 @@ def is_plural(word: str) -> bool:
         return False
     if low.endswith(("ss", "us", "is", "ous", "ics")) or low in lexicon().not_plural:
         return False
-    return bool(_ENGLISH.singular_noun(low))  # type: ignore[arg-type]
+    return bool(_ENGLISH.singular_noun(low))

@@ -97,6 +97,12 @@ def lexicon() -> Lexicon:
     )
 
 
+@lru_cache(maxsize=16)
+def change_pattern(name: str) -> re.Pattern[str]:
+    """How a follow-up asks for one kind of change, in several languages."""
+    return re.compile(_load("changes.json")[name], re.IGNORECASE)
+
+
 @lru_cache(maxsize=1)
 def quiz_questions() -> tuple[dict[str, object], ...]:
     return tuple(json.loads(_text("quiz.json")))

@@ -243,6 +243,18 @@ def test_a_data_directory_of_another_version_or_kind_is_refused(
         server.start()
 
 
+def test_a_server_that_cannot_start_says_why_and_leaves_no_process(
+    server: EmbeddedServer, folders: tuple[Path, Path]
+) -> None:
+    server.start()
+    server.stop()
+    with (folders[0] / "control" / "postgresql.conf").open("a") as file:
+        file.write("no_such_setting = 1\n")
+    with pytest.raises(InfrastructureError, match="no_such_setting"):
+        server.start()
+    assert not server.running()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give folders away; run it as root")
 @pytest.mark.parametrize("folder", ["", "control"])
 def test_a_data_directory_of_another_owner_is_refused(

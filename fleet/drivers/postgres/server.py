@@ -7,6 +7,7 @@ again. Whoever listens on the socket *is* the server, so its pid is asked of the
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import os
@@ -38,6 +39,7 @@ _LOCK_DEADLINE_S = 10
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 30.0
 _CONNECT_RETRY_S = 0.02
+_FULL = "No space left on device"
 _SETTINGS = {
     "listen_addresses": "",
     "unix_socket_directories": "/run/postgres",
@@ -82,7 +84,11 @@ class EmbeddedServer:
                 self._start()
             except OSError as error:
                 raise self._os_failure(error) from error
-        self._await_ready()
+        try:
+            self._await_ready()
+        except BaseException:
+            self._abandon()
+            raise
         return self.conninfo
 
     def running(self) -> bool:
@@ -96,6 +102,18 @@ class EmbeddedServer:
         if self._process is not None:
             self._process.wait(_STOP_DEADLINE_S)
             self._process = None
+
+    def _abandon(self) -> None:
+        """Ends what this object started, listening or not: a failed start leaves no process."""
+        process, self._process = self._process, None
+        if process is None or process.poll() is not None:
+            return
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        for init in children:  # with a namespace's first process, all in it end
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(init), signal.SIGKILL)
+        process.kill()
+        process.wait(_STOP_DEADLINE_S)
 
     # Preparing
 
@@ -216,7 +234,8 @@ class EmbeddedServer:
                 return
             except psycopg.OperationalError as error:
                 ended = self._process is not None and self._process.poll() is not None
-                if ended or time.monotonic() > give_up_at:
+                full = _FULL in str(error)  # it listens, but will never take a session
+                if ended or full or time.monotonic() > give_up_at:
                     raise self._failure(
                         f"The control database did not start ({str(error).strip()[-300:]})",
                         self._log_tail(),
@@ -253,7 +272,7 @@ class EmbeddedServer:
             return ""
 
     def _failure(self, what: str, log: str) -> SetupError | InfrastructureError:
-        if "No space left on device" in log or "Disk quota exceeded" in log:
+        if _FULL in what + log or "Disk quota exceeded" in log:
             return SetupError(
                 f"{what}: the disk under {self._root} is full.",
                 action="Free some space, then start again.",

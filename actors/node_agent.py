@@ -17,7 +17,7 @@ from fleet.domain.frozen import Frozen
 from fleet.domain.ids import AppSlug, ProjectId, WorkloadId, dev_workload
 from fleet.domain.project import Project, ProjectState
 from fleet.domain.workload import Workload, WorkloadState, WorkloadStatus
-from fleet.errors import AppError, AppfleetError, NotFound
+from fleet.errors import AppfleetError, NotFound, WorkloadCrashed
 from fleet.lifecycle.converge import dev_workload_of
 from fleet.ports import Runtime, Store, Timelines
 from fleet.settings import Settings
@@ -38,6 +38,7 @@ class Route(Frozen):
     state: WorkloadState = WorkloadState.ABSENT
     socket: str = ""
     explanation: str = ""
+    log: str = ""
 
 
 class NodeAgent:
@@ -109,12 +110,12 @@ class NodeAgent:
             return Route(known=True, built=True, state=status.state, socket=status.socket)
         if not isinstance(error, AppfleetError):
             raise error
-        detail = getattr(error, "log", "") if isinstance(error, AppError) else error.action
         return Route(
             known=True,
             built=True,
             state=WorkloadState.CRASHED,
-            explanation=f"{error.message}\n{detail}".strip(),
+            explanation=str(error),
+            log=error.log if isinstance(error, WorkloadCrashed) else "",
         )
 
     async def _unbuilt(self, project: Project) -> Route:

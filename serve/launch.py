@@ -94,10 +94,9 @@ class Platform:
         dashboard = await asyncio.to_thread(self._start_ray)
         report("step", name="ray", elapsed_s=round(time.monotonic() - began, 2))
         self._handles = start_actors(settings, CatalogScaffold(), catalog_notes())
+        self._handles["Gateway"] = start_gateway(settings, self._internal_port)
         await asyncio.to_thread(self._start_serve)
         report("step", name="serve", elapsed_s=round(time.monotonic() - began, 2))
-        gateway = start_gateway(settings, self._internal_port)
-        self._handles["Gateway"] = gateway
         async with asyncio.timeout(READY_DEADLINE_S):
             for name, handle in self._handles.items():
                 await handle.ready.remote()
@@ -133,9 +132,12 @@ class Platform:
 
     def _start_serve(self) -> None:
         serve.start(http_options={"host": "127.0.0.1", "port": self._internal_port})
-        # Without waiting for the first before the second: their replicas start together.
-        serve.run(models_application(), name="models", route_prefix="/models", blocking=False)
-        serve.run(chat_application(self._settings), name="chat", route_prefix="/")
+        serve.run_many(
+            [
+                serve.RunTarget(models_application(), name="models", route_prefix="/models"),
+                serve.RunTarget(chat_application(self._settings), name="chat", route_prefix="/"),
+            ]
+        )
 
     async def run(self) -> None:
         stop = asyncio.Event()

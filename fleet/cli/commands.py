@@ -168,11 +168,7 @@ def status(as_json: AsJson = False) -> None:
     out.print(f"[bold]{client.url}[/]  version {platform['version']}", highlight=False)
     for problem in platform["problems"]:
         out.print(f"[red]problem[/] {escape(problem)}", highlight=False)
-    show_projects(out, _listed(projects))
-
-
-def _listed(answer: Any) -> list[dict[str, Any]]:
-    return list(answer["projects"] if isinstance(answer, dict) else answer)
+    show_projects(out, projects)
 
 
 @app.command()
@@ -207,14 +203,8 @@ def _body(field: str, message: str, model: str | None) -> dict[str, Any]:
     return {field: text, **({"model": model} if model else {})}
 
 
-def _id_of(value: Any) -> str:
-    return str(value["id"] if isinstance(value, dict) else value)
-
-
 def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool) -> None:
-    build = posted["build"]
-    build_id = _id_of(build)
-    project_id = _id_of(posted.get("project") or build["project"])
+    project_id, build_id = posted["project"], posted["build"]
     if wait:
         events = client.events(project_id, build_id)
         own = (e for e in events if e.get("build") in (None, build_id))
@@ -238,26 +228,21 @@ def show(project: ProjectArg, as_json: AsJson = False) -> None:
     """A project: its apps, its builds, and the last build's evidence."""
     client = target.client()
     answer = client.get(f"/v1/projects/{project}")
-    builds = _listed_builds(client, project)
-    result = client.get(f"/v1/projects/{project}/builds/{builds[-1]['id']}") if builds else None
+    builds = answer["builds"]
+    last = builds[-1]["build"] if builds else None
+    result = client.get(f"/v1/projects/{project}/builds/{last}") if last else None
     if as_json:
         _print_json({**answer, "last_build": result})
         return
-    facts = answer.get("project") if isinstance(answer.get("project"), dict) else answer
-    out.print(f"[bold]{escape(str(facts['title']))}[/]  [dim]{project}[/]", highlight=False)
+    out.print(f"[bold]{escape(str(answer['title']))}[/]  [dim]{project}[/]", highlight=False)
     for build in builds:
         text = escape(str(build.get("text", "")))[:70]
-        out.print(f"  {build['id']}  {build['state']:<13} {text}", highlight=False)
+        out.print(f"  {build['build']}  {build['state']:<13} {text}", highlight=False)
     if result:
         show_result(out, result)
         contract = result.get("contract") or {}
         for procedure in contract.get("procedures", []):
             out.print(f"  {procedure['kind']:<9} {procedure['name']}", highlight=False)
-
-
-def _listed_builds(client: Client, project: str) -> list[dict[str, Any]]:
-    answer = client.get(f"/v1/projects/{project}/builds")
-    return list(answer["builds"] if isinstance(answer, dict) else answer)
 
 
 @app.command()
@@ -269,7 +254,7 @@ def logs(
 ) -> None:
     """The last lines an app wrote."""
     answer = target.client().get(f"/v1/projects/{project}/logs", app=app_slug, lines=lines)
-    text = answer if isinstance(answer, str) else str(answer.get("text", answer.get("log", "")))
+    text = str(answer["text"])
     if as_json:
         _print_json({"project": project, "app": app_slug, "log": text})
     else:

@@ -101,12 +101,10 @@ def show_projects(console: Console, projects: list[Json]) -> None:
         console.print('No projects yet. Make one: appfleet new "a CRM with customers and deals"')
         return
     table = Table(box=None, pad_edge=False)
-    for column in ("project", "title", "last build", "preview"):
+    for column in ("project", "title", "made", "preview"):
         table.add_column(column)
     for project in projects:
-        builds = project.get("builds") or []
-        last = builds[-1]["state"] if builds else ""
-        apps = project.get("apps") or []
-        url = apps[0]["preview_url"] if apps and project.get("head") else ""
-        table.add_row(project["id"], escape(project["title"]), last, url)
+        url = project["apps"][0]["preview_url"] if project["head"] else "not built yet"
+        made = str(project["created_at"])[:16].replace("T", " ")
+        table.add_row(project["id"], escape(project["title"]), made, url)
     console.print(table)

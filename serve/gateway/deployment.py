@@ -33,7 +33,7 @@ def target_of(route: Route) -> RouteTarget:
         return RouteTarget(state=RouteState.READY, socket=route.socket)
     if route.state is WorkloadState.STARTING:
         return RouteTarget(state=RouteState.STARTING, explanation=route.explanation)
-    return RouteTarget(state=RouteState.CRASHED, explanation=route.explanation)
+    return RouteTarget(state=RouteState.CRASHED, explanation=route.explanation, log=route.log)
 
 
 class Gateway:

@@ -15,7 +15,14 @@ from fleet.domain.event import EventKind
 from fleet.domain.ids import CommitId
 from fleet.domain.lease import Lease
 from fleet.domain.plan import Contract, Plan
-from fleet.errors import AppError, AppfleetError, InfrastructureError, ModelError, SetupError
+from fleet.errors import (
+    AppError,
+    AppfleetError,
+    InfrastructureError,
+    ModelError,
+    SetupError,
+    UserError,
+)
 from fleet.generation.keeper import LeaseKeeper
 from fleet.generation.life import BuildDependencies, Converge, Life
 from fleet.generation.outcome import BuildEnded
@@ -119,6 +126,9 @@ class _Run:
             return await self.end(ended.state, ended.explanation)
         except ModelError as error:
             return await self.end(BuildState.FAILED, f"The model could not be used: {error}")
+        except (UserError, AppError) as error:
+            # Not a matter of trying again: main moved, the last plan cannot be read, and the like.
+            return await self.end(BuildState.FAILED, f"The build could not go on: {error}")
         finally:
             await self._forget_dev()
         return await self.end(BuildState.SUCCEEDED, explanation)
@@ -151,6 +161,8 @@ class _Run:
         life = self._life
         if life.build.state is BuildState.QUEUED:
             await life.advance(BuildState.PLANNING)
+        elif not (life.steps and life.steps[-1].facts.get("green")):
+            life.check_budget()  # also ends a build that is resumed over and over
         base = recorded_base(life.steps) or await work_base(life)
         tasks = await life.deps.store.tasks(life.build.id) if life.build.plan else []
         self._converge(self._reached(tasks, base))

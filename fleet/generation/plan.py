@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -153,6 +153,6 @@ async def _last_outcome(life: Life, earlier: list[Build]) -> JsonValue:
     }
 
 
-def commit_time(build: Build, step: Step) -> timedelta:
-    """Since the build's creation: from facts, so that a commit made again is the same."""
-    return timedelta(seconds=step.number)
+def commit_time(build: Build, claim: Step) -> datetime:
+    """From facts alone, so that a commit made again after a crash is the same one."""
+    return build.created_at + timedelta(seconds=claim.number)

@@ -10,7 +10,6 @@ from pydantic import Field, JsonValue
 
 from fleet.domain.build import Step, StepKind, Task
 from fleet.domain.chat import ChatMessage, Role, ToolCall
-from fleet.errors import InvalidInput
 from fleet.generation.context import conversation
 from fleet.generation.limits import Rule, spiral
 from fleet.generation.prompt import fenced, prompt
@@ -61,7 +60,6 @@ class Producer:
     ) -> None:
         self._mind = mind
         self._workspace = workspace
-        self._reopened = False
         catalog, briefing = prompts
         self._tools = _TaskTools(
             [
@@ -72,7 +70,7 @@ class Producer:
                     CLAIM,
                     "Say that the task is done; the gate then checks.",
                     ClaimDone,
-                    self._claim,
+                    _claim,
                 ),
             ]
         )
@@ -86,7 +84,6 @@ class Producer:
 
     async def step(self, task: Task, steps: Sequence[Step]) -> NewStep:
         """The next completion after `steps`, the task's own so far."""
-        self._reopened = any(s.kind is StepKind.GATE for s in steps)
         self._tools.begin()
         turn = await take_turn(self._mind, conversation(self._head, steps), self._tools)
         writes = self._workspace.take_written()
@@ -98,7 +95,7 @@ class Producer:
         step = NewStep(
             task=task.id,
             kind=StepKind.PRODUCER,
-            title=_title(turn.done, writes),
+            title=_title([call for call, _ in turn.results], facts, writes),
             messages=turn.messages,
             writes=writes,
             facts=facts,
@@ -107,13 +104,11 @@ class Producer:
         )
         return step if facts.get("claimed") else with_nudge(step, steps)
 
-    async def _claim(self, _: ClaimDone) -> str:
-        if self._reopened and not self._workspace.changed:
-            raise InvalidInput(
-                "Nothing has changed since the gate was red, so it would be red again.",
-                action="Mend what its evidence names first.",
-            )
-        return "Claimed. The gate checks now."
+
+async def _claim(_: ClaimDone) -> str:
+    """Taken even when nothing changed since a red gate: attempts are bounded, and the gate's word
+    counts, not the model's."""
+    return "Claimed. The gate checks now."
 
 
 def with_nudge(step: NewStep, before: Sequence[Step]) -> NewStep:
@@ -136,9 +131,11 @@ def _sql(call: ToolCall) -> str:
     return str(json.loads(call.arguments).get("sql", ""))[:MAX_NOTED_SQL_CHARS]
 
 
-def _title(done: Sequence[ToolCall], writes: dict[str, str | None]) -> str:
+def _title(
+    calls: Sequence[ToolCall], facts: dict[str, JsonValue], writes: dict[str, str | None]
+) -> str:
     """A short line for a person: what the step came to."""
-    claimed = any(call.name == CLAIM for call in done)
+    claimed = bool(facts.get("claimed"))
     if writes:
         first, *others = writes
         verb = "Deleted" if writes[first] is None else "Wrote"
@@ -146,5 +143,5 @@ def _title(done: Sequence[ToolCall], writes: dict[str, str | None]) -> str:
         return f"{title}, claimed done" if claimed else title
     if claimed:
         return "Claimed done"
-    names = sorted({call.name for call in done})
-    return ", ".join(names)[:150] if names else "Thought"
+    names = sorted({call.name for call in calls})
+    return ", ".join(names)[:150] if names else "Answered without a tool"

@@ -159,8 +159,7 @@ class TaskRun:
             f"{self._task.title}\n\nBuild {build.id}, task {self._assigned.position}, "
             f"attempt {attempt}"
         )
-        at = build.created_at + commit_time(build, claim)
-        commit = await self._workspace.commit(at, message)
+        commit = await self._workspace.commit(commit_time(build, claim), message)
         repositories, branch = self._life.deps.repositories, f"build/{build.id}"
         tip = await repositories.head(project, branch)
         await repositories.advance(project, branch, commit, tip)

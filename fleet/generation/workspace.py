@@ -136,10 +136,6 @@ class Workspace:
         self.base = commit
         self._uncommitted = {}
 
-    @property
-    def changed(self) -> bool:
-        return bool(self._uncommitted)
-
     async def commit(self, at: datetime, message: str) -> CommitId:
         """The tree as a commit on `base`. Made again with the same arguments it is the same."""
         if not self._uncommitted:

@@ -6,12 +6,16 @@ import asyncio
 import contextlib
 import itertools
 import json
+from datetime import timedelta
 
 import pytest
 
 from fleet.domain.build import Build, BuildState, Step, StepKind, TaskState
 from fleet.domain.chat import Role
+from fleet.domain.repository import NewCommit
+from fleet.domain.verdict import GateRequest, Verdict
 from fleet.errors import InfrastructureError, LeaseLost, ModelError
+from fleet.ports import OnCheck
 from fleet.settings import Settings
 from tests.unit.generation_world import (
     CLAIM,
@@ -315,3 +319,32 @@ async def test_the_draft_twin_has_rows_before_it_exists_and_none_after_the_build
     assert [r.scope for r in await world.store.resources()] == ["project"]
     sql = [s.facts["sql"] for s in await world.store.steps(build.id) if "sql" in s.facts]
     assert sql == [["select 1"]]
+
+
+async def test_a_main_that_moved_meanwhile_ends_the_build_instead_of_being_overwritten() -> None:
+    world = World(Model({"appfleet:request": [[plan()]], "appfleet:task": GREEN}))
+    await world.post()
+    judge = world.gate.verify
+
+    async def moved(request: GateRequest, on_check: OnCheck | None = None) -> Verdict:
+        tip = await world.repositories.head(world.project)
+        other = NewCommit(parent=tip, changes={"x": "y"}, message="other", at=world.clock.now())
+        commit = await world.repositories.commit(world.project, other)
+        await world.repositories.advance(world.project, "main", commit, tip)
+        return await judge(request, on_check)
+
+    world.gate.verify = moved  # type: ignore[method-assign]
+    done = await world.run()
+    assert done is not None and done.state is BuildState.FAILED
+    assert "has moved meanwhile" in done.explanation
+
+
+async def test_a_build_whose_time_is_over_is_not_resumed_for_ever() -> None:
+    world = World(Model({"appfleet:request": [[plan()]], "appfleet:task": GREEN}))
+    await world.post()
+    with contextlib.suppress(Crash):
+        await world.run(Tripwire(at=20))
+    world.clock.time += timedelta(hours=2)
+    done = await world.run()
+    assert done is not None and done.state is BuildState.OUT_OF_BUDGET
+    assert "3600 seconds" in done.explanation

@@ -51,6 +51,12 @@ def test_small_apps_take_one_task_and_larger_ones_two() -> None:
         ("also track invoices", "create table invoices", "amount"),
         ("customers should also have a birthday", "add column birthday date", "birthday"),
         ("remove email from customers", "alter table customers drop column email", "name"),
+        (
+            "add suppliers with name, website and a customer",
+            "create table suppliers",
+            "customer_id",
+        ),
+        ("rename name to caption in customers", "rename column name to caption", "caption"),
         ("Füge Telefon zu customers hinzu", "add column telefon", "telefon"),
     ],
 )
@@ -79,12 +85,12 @@ def test_a_follow_up_is_a_new_migration_and_edits_of_what_is_there(
 def test_a_follow_up_can_change_the_title_alone() -> None:
     first = Build(CRM, scaffold_files())
     first.run()
-    build = Build('Change the title to "Sales & Co"', first.files)
+    build = Build('Change the title to "Dr. Sales & Co"', first.files)
     plan = build.run()
-    assert plan.title == "Sales & Co"
+    assert plan.title == "Dr. Sales & Co"
     assert not build.failed_edits
-    assert build.files["README.md"].startswith("# Sales & Co\n")
-    assert "<title>Sales &amp; Co</title>" in build.files["index.html"]
+    assert build.files["README.md"].startswith("# Dr. Sales & Co\n")
+    assert "<title>Dr. Sales &amp; Co</title>" in build.files["index.html"]
     assert not [p for p in build.files if p.startswith("db/migrations/0002")]
 
 

@@ -23,7 +23,9 @@ from serve.models.blueprint.grammar import (
 from serve.models.blueprint.lexicon import change_pattern
 from serve.models.blueprint.words import capital, clean, is_plural, singular, snake
 
+QUOTES = ('"', "”", "“", "'", "’", "»", "„")
 _TITLE = change_pattern("title")
+_RENAMING = change_pattern("renaming")
 _RENAME = change_pattern("rename")
 _REMOVE = change_pattern("remove")
 _ADD = change_pattern("add")
@@ -127,21 +129,26 @@ def derive_change(
 ) -> tuple[AppModel, tuple[Operation, ...], tuple[str, ...]]:
     """(the new model, schema operations, notes in plain words). No notes: nothing understood."""
     editor = _Editor(previous)
-    for clause in clauses(clean(message)):
+    text = clean(message)
+    # A quoted title may hold a full stop: it is read before sentences are.
+    quoted = "\n" not in text and text.rstrip(".!").endswith(QUOTES) and _TITLE.match(text)
+    for clause in [text] if quoted else clauses(text):
         _apply(editor, clause)
     return editor.model, tuple(editor.operations), tuple(editor.notes)
 
 
 def _apply(editor: _Editor, clause: str) -> None:
+    # "rename title to subject" is about a field that is there, else about the app's title.
+    if match := _RENAME.search(clause):
+        found = editor.find_field(match["old"], match["where"] or match["where2"])
+        renames = not _TITLE.match(clause) or _RENAMING.match(clause)
+        if found and renames and editor.rename_field(found[0], found[1], match["new"]):
+            return
     if match := _TITLE.match(clause):
         title = capital(clean(match["title"]).strip(" \"'“”«»"))[:60]
         editor.model = editor.model.model_copy(update={"title": title})
         editor.notes.append(f"Change the title to {title}.")
         return
-    if match := _RENAME.search(clause):
-        found = editor.find_field(match["old"], match["where"] or match["where2"])
-        if found and editor.rename_field(found[0], found[1], match["new"]):
-            return
     if match := _REMOVE.search(clause):
         found = editor.find_field(match["old"], match["where"])
         if found and editor.remove_field(*found):
@@ -163,6 +170,10 @@ def _apply(editor: _Editor, clause: str) -> None:
 
 
 def _add(editor: _Editor, what: str) -> None:
+    if any(d.items and is_plural(d.noun) for d in read_message(what).drafts) and _add_things(
+        editor, what
+    ):
+        return
     to = _TO.search(what)
     entity = editor.entity_named(to["where"]) if to else None
     if to is not None and entity is not None:

@@ -45,6 +45,7 @@ _CALLED = re.compile(
 )
 _MINUTES = re.compile(r"(\d{1,3})\s*-?\s*(?:min|minute|minuten|minutos)", re.IGNORECASE)
 MAX_TITLE = 60
+_WORDS = (FieldKind.TEXT, FieldKind.LONG_TEXT, FieldKind.EMAIL, FieldKind.URL)
 
 
 def derive(message: str) -> AppModel:
@@ -222,6 +223,9 @@ def _fields(
     if draft.items:
         fields = [_said(phrase, shell, known) for phrase in draft.items]
         found = [f for f in fields if f is not None]
+        if entry and entry.fields[0].label == "Name" and not any(f.kind in _WORDS for f in found):
+            # "rooms with capacity": without a name nobody could choose one of them.
+            found.insert(0, make_field("Name", FieldKind.TEXT, required=True))
     elif entry is not None:
         found = [f for f in (_usual(e, shell, known) for e in entry.fields) if f is not None]
     else:

@@ -20,6 +20,7 @@ _ARTICLES = re.compile(
     r"ein|eine|einen|der|die|das|un|une|le|la|les|una|el|los|las|also|auch|new|neues|neue|nueva|nuevo)\s+)+",
     re.IGNORECASE,
 )
+_TAIL = re.compile(r"[^\w)）%€$£¥\"'”’]+$")  # an emoji or a stray mark at the end
 _PARENS = re.compile(r"\s*[((](?P<inner>[^()()]*)[))]\s*")
 _ASSIGNED = re.compile(r"^(?P<name>[^:=]{1,40}?)\s*[:=]\s*(?P<rest>.+)$")
 _CHOICE_LIST = re.compile(r"^[^/|]{1,40}(?:\s*[/|]\s*[^/|]{1,40})+$")
@@ -104,7 +105,7 @@ def field_kind(phrase: str) -> FieldKind | None:
 
 def read_field(phrase: str) -> Field | None:
     """One field from its phrase; None when the phrase holds no name."""
-    text = _ARTICLES.sub("", phrase.strip(" .,;"))
+    text = _ARTICLES.sub("", _TAIL.sub("", phrase.strip(" .,;")))
     optional = bool(re.match(r"(?:an?\s+)?optional", phrase.strip(), re.I))
     required = bool(re.match(r"(?:an?\s+)?(?:required|mandatory)", phrase.strip(), re.I))
     kind: FieldKind | None = None

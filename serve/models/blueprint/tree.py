@@ -34,7 +34,7 @@ def files_of(model: AppModel, fault: Fault = Fault.NONE) -> dict[str, str]:
     """Every file but migrations, README and index.html, by path."""
     last = faulty_entity(model)
     files = {
-        NOTES_PATH: json.dumps(model.model_dump(mode="json"), ensure_ascii=False, indent=1) + "\n",
+        NOTES_PATH: notes_file(model),
         "server/router.ts": router(model),
         "src/navigation.ts": navigation(model),
         "src/App.tsx": app_file(
@@ -55,6 +55,24 @@ def files_of(model: AppModel, fault: Fault = Fault.NONE) -> dict[str, str]:
     for entity in model.entities:
         files |= _entity_files(model, entity, fault if entity == last else Fault.NONE)
     return files
+
+
+def notes_file(model: AppModel) -> str:
+    """The model as JSON, one field a line: short enough to be read in one go, good to compare."""
+    head = model.model_dump(mode="json", exclude={"entities"}, exclude_defaults=True)
+    entities = []
+    for entity in model.entities:
+        names = entity.model_dump(mode="json", exclude={"fields"})
+        fields = [f.model_dump(mode="json", exclude_defaults=True) for f in entity.fields]
+        lines = ",\n   ".join(_json(f) for f in fields)
+        entities.append(f'  {_json(names)[:-1]}, "fields": [\n   {lines}\n  ]}}')
+    body = ",\n".join(entities)
+    listed = f'"entities": [\n{body}\n ]' if entities else '"entities": []'
+    return f"{_json(head)[:-1]},\n {listed}\n}}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _entity_files(model: AppModel, entity: Entity, fault: Fault) -> dict[str, str]:

@@ -205,7 +205,8 @@ class Repositories(Protocol):
     ) -> list[str]: ...
     async def materialise(
         self, project: ProjectId, commit: CommitId, directory: Path
-    ) -> None: ...  # makes the directory exactly the tree; ignored folders (node_modules) survive
+    ) -> None: ...  # makes the directory exactly the tree; ignored folders (node_modules) survive;
+    # may leave a file "<directory>.index" beside it, which goes with the directory
     async def delete(self, project: ProjectId) -> None: ...
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from fleet.domain.frozen import Frozen
@@ -33,7 +34,7 @@ def plain_path(path: str) -> str:
     parts = path.split("/")
     if (
         not path
-        or any(ord(c) < 32 or ord(c) == 127 for c in path)
+        or any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) < 0xE000 for c in path)
         or any(part in {"", ".", ".."} or part.lower() == ".git" for part in parts)
     ):
         raise InvalidInput(
@@ -41,3 +42,17 @@ def plain_path(path: str) -> str:
             action="Write it relative and plain, like src/pages/Home.tsx.",
         )
     return path
+
+
+def refuse_clashes(paths: Iterable[str]) -> None:
+    """Raises InvalidInput when a file stands where another one needs a folder."""
+    files = set(paths)
+    for path in files:
+        parts = path.split("/")
+        for length in range(1, len(parts)):
+            folder = "/".join(parts[:length])
+            if folder in files:
+                raise InvalidInput(
+                    f"{folder[:80]!r} cannot be a file and the folder of {path[:80]!r}.",
+                    action="Choose another name for one of them.",
+                )

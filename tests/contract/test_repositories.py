@@ -86,6 +86,25 @@ async def test_a_path_that_leaves_the_project_is_refused(
         await first(repositories, **{path: "x"})
 
 
+@pytest.mark.parametrize("path", ["src", "README.md/inside"])
+async def test_a_file_never_takes_a_folders_place(repositories: Repositories, path: str) -> None:
+    commit = await first(repositories)
+    with pytest.raises(InvalidInput, match="cannot be a file"):
+        await repositories.commit(
+            PROJECT, NewCommit(parent=commit, changes={path: "x"}, message="m", at=AT)
+        )
+
+
+async def test_an_unknown_commit_is_not_found_by_any_call(repositories: Repositories) -> None:
+    known, unknown = await first(repositories), CommitId("a" * 40)
+    with pytest.raises(NotFound):
+        await repositories.commit(PROJECT, change(unknown, a="b"))
+    with pytest.raises(NotFound):
+        await repositories.changed_paths(PROJECT, unknown, known)
+    with pytest.raises(NotFound):
+        await repositories.advance(PROJECT, "main", unknown, None)
+
+
 async def test_a_branch_moves_only_from_where_it_was_expected(
     repositories: Repositories,
 ) -> None:

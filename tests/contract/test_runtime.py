@@ -169,6 +169,46 @@ async def test_an_app_that_never_answers_meets_its_deadline(bench: Bench) -> Non
         await bench.runtime.start(workload)
 
 
+async def test_an_answer_that_is_no_http_is_a_crash(bench: Bench) -> None:
+    server = "import net from 'node:net';"
+    server += "net.createServer(s => s.end('garbage\\r\\n')).listen(process.env.SOCKET)"
+    workload = await bench.workload(**{"server/main.ts": server})
+    with pytest.raises(WorkloadCrashed, match="no HTTP"):
+        await bench.runtime.start(workload)
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.CRASHED
+
+
+async def test_a_start_that_is_given_up_leaves_no_process(bench: Bench) -> None:
+    workload = await bench.workload(**{"server/main.ts": "setInterval(() => {}, 1000)"})
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(bench.runtime.start(workload), 0.7)
+    assert (await bench.runtime.status(workload.id)).state is WorkloadState.CRASHED
+    names = [p.name() for p in psutil.Process().children(recursive=True)]
+    assert "node" not in names
+
+
+async def test_a_link_to_a_socket_of_the_host_is_never_followed(bench: Bench) -> None:
+    async def secret(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+        writer.close()
+
+    host = await asyncio.start_unix_server(secret, bench.run_dir / "host.sock")
+    server = f"import fs from 'node:fs'; fs.symlinkSync('{bench.run_dir}/host.sock', "
+    server += "process.env.SOCKET); setInterval(() => {}, 1000)"
+    workload = await bench.workload(**{"server/main.ts": server})
+    with pytest.raises(WorkloadCrashed, match="something else than a socket"):
+        await bench.runtime.start(workload)
+    host.close()
+
+
+async def test_a_strict_umask_does_not_reach_the_sandbox(bench: Bench) -> None:
+    before = os.umask(0o077)
+    try:
+        assert await get(await bench.runtime.start(await bench.workload())) == "hello"
+    finally:
+        os.umask(before)
+
+
 async def test_an_app_that_dies_is_crashed_and_starts_again(bench: Bench) -> None:
     workload = await bench.workload()
     status = await bench.runtime.start(workload)
@@ -283,4 +323,5 @@ async def test_delete_leaves_nothing(bench: Bench) -> None:
     assert (await bench.runtime.status(workload.id)).state is WorkloadState.ABSENT
     assert list((bench.data_dir / "checkouts").iterdir()) == []
     assert list((bench.run_dir / "h").iterdir()) == []
+    assert list((bench.run_dir / "s").iterdir()) == []
     assert not [p for p in ROOT.glob(f"*/{bench.run_dir.name}/{workload.id}*")]

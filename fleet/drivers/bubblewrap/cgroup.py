@@ -19,9 +19,12 @@ log = structlog.get_logger()
 
 ROOT = Path("/sys/fs/cgroup")
 _V1_CONTROLLERS = ("memory", "pids", "cpu")
+_V2_CONTROLLERS = "+memory +pids +cpu"
 _CPU_PERIOD_US = 100_000
 _REMOVE_DEADLINE_S = 5.0
-_JOIN = 'for f in $APPFLEET_PROCS; do echo $$ > "$f"; done; unset APPFLEET_PROCS; exec "$@"'
+_JOIN = (
+    'for f in $APPFLEET_PROCS; do echo $$ > "$f" || exit 125; done; unset APPFLEET_PROCS; exec "$@"'
+)
 
 
 @dataclass(frozen=True)
@@ -39,10 +42,19 @@ def _version() -> int:
     """2 or 1: the hierarchy with writable memory and pids controllers; 0: none."""
     controllers = ROOT / "cgroup.controllers"
     if controllers.exists():
-        available = controllers.read_text().split()
-        return 2 if "memory" in available and os.access(ROOT, os.W_OK) else 0
+        return 2 if "memory" in controllers.read_text().split() and _delegates(ROOT) else 0
     folders = [ROOT / c for c in _V1_CONTROLLERS]
     return 1 if all(f.is_dir() and os.access(f, os.W_OK) for f in folders) else 0
+
+
+def _delegates(folder: Path) -> bool:
+    """A group that holds processes itself (a container's own) may refuse to pass controllers on."""
+    try:
+        (folder / "cgroup.subtree_control").write_text(_V2_CONTROLLERS)
+    except OSError as error:
+        log.warning("cgroup v2 cannot be used", group=str(folder), reason=str(error))
+        return False
+    return True
 
 
 def describe_cgroups() -> str:
@@ -76,8 +88,7 @@ class Cgroup:
         if _version() == 2:
             group = ROOT / self._name
             group.parent.mkdir(exist_ok=True)
-            for folder in (ROOT, group.parent):
-                (folder / "cgroup.subtree_control").write_text("+memory +pids +cpu")
+            (group.parent / "cgroup.subtree_control").write_text(_V2_CONTROLLERS)
             group.mkdir(exist_ok=True)
             (group / "memory.max").write_text(memory)
             _write_if_there(group / "memory.swap.max", "0")
@@ -88,6 +99,7 @@ class Cgroup:
             folder.mkdir(parents=True, exist_ok=True)
         memory_group, pids_group, cpu_group = self._folders
         (memory_group / "memory.limit_in_bytes").write_text(memory)
+        _write_if_there(memory_group / "memory.swappiness", "0")
         (pids_group / "pids.max").write_text(str(limits.pids))
         _write_if_there(cpu_group / "cpu.cfs_quota_us", str(quota))
 

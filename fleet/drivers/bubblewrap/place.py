@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from fleet.domain.ids import WorkloadId
 from fleet.domain.workload import Workload
 from fleet.drivers.bubblewrap.jail import APP_UID, Jail, jailed_uid
 from fleet.drivers.bubblewrap.node import INSIDE, INSIDE_BIN, NODE_FOLDER
-from fleet.errors import InvalidInput
+from fleet.errors import InvalidInput, WorkloadCrashed
 
 _APP = "/app"
 _HTTP = "/run/app"
+_SOCKET = "http.sock"
 _DATABASE = "/run/postgres"
 # The folder's name percent-encoded is the host, which libpq and node-postgres both understand.
 _DATABASE_URL = "postgresql://app@%2Frun%2Fpostgres/app"
@@ -23,12 +25,17 @@ _DATABASE_URL = "postgresql://app@%2Frun%2Fpostgres/app"
 
 @dataclass(frozen=True)
 class Place:
-    """`tree` is the checkout; `http` holds the one socket the app listens on."""
+    """`tree` is the checkout; `http` is the folder the app makes its socket in.
+
+    `socket` is a hard link to that socket where the app cannot reach it: the app owns `http`, and
+    could put there a symbolic link to any socket of the host for us to connect to.
+    """
 
     tree: Path
     note: Path
     log: Path
     http: Path
+    socket: Path
 
     @classmethod
     def of(cls, data_dir: Path, run_dir: Path, workload: WorkloadId) -> Place:
@@ -41,26 +48,46 @@ class Place:
             note=checkouts / f"{workload}.json",
             log=checkouts / f"{workload}.log",
             http=run_dir / "h" / digest,
+            socket=run_dir / "s" / f"{digest}.sock",
         )
-
-    @property
-    def socket(self) -> Path:
-        return self.http / "http.sock"
 
     def app(self, workload: Workload) -> Path:
         return self.tree / workload.app_path
 
     def make_http(self) -> None:
         """Empty and owned by the app: a socket left by a killed process must not answer."""
-        shutil.rmtree(self.http, ignore_errors=True)
+        self.withdraw()
+        remove_folder(self.http)
         self.http.mkdir(parents=True)
         uid = jailed_uid(APP_UID)
         os.chown(self.http, uid, uid if os.geteuid() == 0 else -1)
 
+    def publish(self) -> Path:
+        """Links the app's socket to where others connect. FileNotFoundError until there is one."""
+        self.socket.parent.mkdir(parents=True, exist_ok=True)
+        self.withdraw()
+        os.link(self.http / _SOCKET, self.socket, follow_symlinks=False)
+        if not stat.S_ISSOCK(self.socket.lstat().st_mode):
+            self.withdraw()
+            raise WorkloadCrashed("The app made something else than a socket at $SOCKET.")
+        return self.socket
+
+    def withdraw(self) -> None:
+        self.socket.unlink(missing_ok=True)
+
+    def write_note(self, workload: Workload) -> None:
+        """Whole or not at all: a torn note would hide the workload from every sweep."""
+        making = self.note.with_suffix(".making")
+        making.write_text(workload.model_dump_json())
+        making.replace(self.note)
+
     def remove(self) -> None:
+        self.withdraw()
         for folder in (self.tree, self.http):
-            shutil.rmtree(folder, ignore_errors=True)
-        for file in (self.note, self.log, self.log.with_suffix(".1")):
+            remove_folder(folder)
+        index = self.tree.with_name(f"{self.tree.name}.index")  # see Repositories.materialise
+        making = self.note.with_suffix(".making")
+        for file in (self.note, making, self.log, self.log.with_suffix(".1"), index):
             file.unlink(missing_ok=True)
 
     def jail(self, workload: Workload, modules: Path | None, database: str) -> Jail:
@@ -76,10 +103,16 @@ class Place:
                 "HOME": "/tmp",
                 "LANG": "C.UTF-8",
                 "NODE_ENV": "development",
-                "SOCKET": f"{_HTTP}/http.sock",
+                "SOCKET": f"{_HTTP}/{_SOCKET}",
                 "DATABASE_URL": _DATABASE_URL,
             },
             binds={_HTTP: str(self.http), _DATABASE: database},
             read_only=read_only,
             directory=inside,
         )
+
+
+def remove_folder(folder: Path) -> None:
+    """Absent is fine; a folder that cannot be removed is an error, never a silent leftover."""
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
@@ -15,6 +17,7 @@ MAX_LOG_BYTES = 512 * 1024
 STOP_DEADLINE_S = 3.0
 _CONNECT_RETRY_S = 0.01
 _CHUNK = 16 * 1024
+_STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
 class JailedProcess:
@@ -64,16 +67,18 @@ class JailedProcess:
         self.exit_code = await process.wait()
         self.ended.set()
 
-    async def answers(self, socket: Path, path: str, deadline_s: float) -> int | None:
+    async def answers(
+        self, find_socket: Callable[[], Path], path: str, deadline_s: float
+    ) -> int | None:
         """The status of the first answer to GET `path`; None if the process ends before one.
 
-        Raises TimeoutError. A connect is retried every 10 ms: a socket file tells nobody that it
-        is being listened on.
+        `find_socket` raises FileNotFoundError until there is one. Raises TimeoutError. A connect
+        is retried every 10 ms: a socket file tells nobody that it is being listened on.
         """
         async with asyncio.timeout(deadline_s):
             while not self.ended.is_set():
                 try:
-                    return await http_status(socket, path)
+                    return await http_status(find_socket(), path)
                 except (ConnectionError, FileNotFoundError, asyncio.IncompleteReadError):
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self.ended.wait(), _CONNECT_RETRY_S)
@@ -101,13 +106,16 @@ class JailedProcess:
 
 
 async def http_status(socket: Path, path: str) -> int:
-    """One GET over a unix socket; only the status line is read."""
+    """One GET over a unix socket; only the status line is read. 0: the answer is no HTTP."""
     reader, writer = await asyncio.open_unix_connection(str(socket))
     try:
         writer.write(f"GET {path} HTTP/1.1\r\nHost: app\r\nConnection: close\r\n\r\n".encode())
         await writer.drain()
         line = await reader.readuntil(b"\r\n")
-        return int(line.split()[1])
+        found = _STATUS_LINE.match(line)
+        return int(found[1]) if found else 0
+    except asyncio.LimitOverrunError:
+        return 0
     finally:
         writer.close()
 

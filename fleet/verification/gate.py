@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from fleet.domain.verdict import CheckName, CheckResult, Finding, GateRequest, Verdict
-from fleet.errors import InfrastructureError, MigrationFailed, WorkloadCrashed
+from fleet.errors import AppError, InfrastructureError, MigrationFailed, WorkloadCrashed
 from fleet.ports import (
     Browser,
     Clock,
@@ -147,7 +147,11 @@ class Gate:
                 )
                 await self._live(run)
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            error = _first(errors)
+            if isinstance(error, OSError | AppError):
+                # The app's faults were turned into findings where they can arise.
+                raise InfrastructureError(f"The gate could not judge: {error}") from errors
+            raise error from errors
 
     async def _branch(self, run: _Run) -> None:
         async with self._timed(run, "branch"):

@@ -275,6 +275,13 @@ async def test_a_command_reports_exit_code_and_both_outputs(bench: Bench) -> Non
     assert result.stdout == "out\na b\n"
 
 
+async def test_npm_can_be_named_like_any_command(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    result = await bench.runtime.execute(workload.id, Command(argv=("npm", "--version")))
+    assert (result.exit_code, result.stderr) == (0, "")
+
+
 async def test_a_command_past_its_deadline_is_ended_with_its_children(bench: Bench) -> None:
     workload = await bench.workload()
     await bench.runtime.prepare(workload)

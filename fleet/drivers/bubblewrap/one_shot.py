@@ -8,6 +8,7 @@ import time
 from fleet.domain.workload import Command, CommandResult
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
 from fleet.drivers.bubblewrap.jail import Jail
+from fleet.drivers.bubblewrap.node import INSIDE_NPM
 
 _CHUNK = 64 * 1024
 _DRAIN_S = 2.0
@@ -15,7 +16,9 @@ _DRAIN_S = 2.0
 
 async def run_once(jail: Jail, command: Command, group: Cgroup, limits: Limits) -> CommandResult:
     """`exit_code` is None when the deadline ended it. Output past the bound is read and dropped."""
-    wrapped = ["env", *(f"{n}={v}" for n, v in command.env.items()), *command.argv]
+    program = ["node", INSIDE_NPM] if command.argv[0] == "npm" else [command.argv[0]]
+    variables = [f"{name}={value}" for name, value in command.env.items()]
+    wrapped = ["/usr/bin/env", *variables, *program, *command.argv[1:]]
     await asyncio.to_thread(group.make, limits)
     argv, environment = group.enter(jail.argv(wrapped))
     began = time.monotonic()

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Literal
 
 import structlog
 
+from actors.proxy import PortName
+from actors.route import Route
 from fleet.assembly import local_runtime, local_timelines, open_store, repositories
-from fleet.domain.frozen import Frozen
 from fleet.domain.ids import AppSlug, ProjectId, WorkloadId, dev_workload
 from fleet.domain.project import Project, ProjectState
 from fleet.domain.workload import Workload, WorkloadState, WorkloadStatus
@@ -23,22 +23,6 @@ from fleet.ports import Runtime, Store, Timelines
 from fleet.settings import Settings
 
 log = structlog.get_logger()
-
-PortName = Literal["timelines", "runtime"]
-
-
-class Route(Frozen):
-    """Where a host name leads now; `socket` is set when `state` is AWAKE.
-
-    `known` is False when there is no such app; `built` is False before its first green commit.
-    """
-
-    known: bool
-    built: bool = False
-    state: WorkloadState = WorkloadState.ABSENT
-    socket: str = ""
-    explanation: str = ""
-    log: str = ""
 
 
 class NodeAgent:

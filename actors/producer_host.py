@@ -7,16 +7,18 @@ dead, so it takes the leases back at once instead of waiting for them to expire.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from datetime import timedelta
 
 import structlog
-from fleet.generation.build import BuildDependencies, BuildRunner
 
 from fleet.assembly import chat_model, clock, open_store, repositories
 from fleet.domain.build import Build
 from fleet.domain.catalog import CatalogNote
+from fleet.domain.ids import BuildId
 from fleet.domain.lease import Lease
 from fleet.errors import AppfleetError, LeaseLost
+from fleet.generation.build import BuildDependencies, BuildRunner
 from fleet.lifecycle.converge import DevConverge
 from fleet.lifecycle.world import World
 from fleet.ports import Gatekeeper, Runtime, Scaffold, Store, Timelines
@@ -26,6 +28,8 @@ log = structlog.get_logger()
 
 CLAIM_WAIT = timedelta(seconds=5)
 RETRY_DELAY_S = 1.0
+# A fault of ours that comes again and again must end a build, not repeat it for ever.
+MAX_CRASHES = 5
 
 
 class ProducerHost:
@@ -41,7 +45,9 @@ class ProducerHost:
         self._ports = ports
         self._knowledge = knowledge
         self._builds: set[asyncio.Task[None]] = set()
+        self._crashes: Counter[BuildId] = Counter()
         self._loop_task: asyncio.Task[None] | None = None
+        self.run()  # Ray's restart alone must bring the work back
 
     async def ready(self) -> bool:
         self.run()
@@ -86,8 +92,11 @@ class ProducerHost:
                 log.info("build ended", state=done.state)
             except LeaseLost:
                 log.warning("lease lost: a successor works on the build")
-            except Exception:  # outermost of one build: the lease expires and it is claimed again
+            except Exception as error:  # outermost of one build: it is claimed again
                 log.exception("build interrupted")
+                self._crashes[build.id] += 1
+                if self._crashes[build.id] >= MAX_CRASHES:
+                    await runner.give_up(build, lease, error)
                 await asyncio.sleep(RETRY_DELAY_S)
             finally:
                 await _release(store, lease)

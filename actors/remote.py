@@ -1,38 +1,29 @@
-"""The only `ray.remote` of the actors, and the ports as seen from another process.
-
-Every call into another actor is idempotent by the ports' contract, so it is repeated while the
-actor is being restarted, up to a deadline; then it is an InfrastructureError.
-"""
+"""The only `ray.remote` of the actors."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
 
 from actors import node_agent, producer_host, supervisor, verifier
-from actors.node_agent import PortName, Route
+from actors.proxy import (
+    NAMESPACE,
+    NODE_AGENT,
+    SUPERVISOR,
+    RemoteGatekeeper,
+    RemoteRuntime,
+    RemoteTimelines,
+    call_actor,
+    producer_names,
+    verifier_names,
+)
 from fleet.domain.catalog import CatalogNote
-from fleet.domain.ids import AppSlug, EndpointId, ProjectId, TimelineId, WorkloadId
-from fleet.domain.timeline import Endpoint, Migration, SqlResult, Timeline
-from fleet.domain.verdict import CheckResult, GateRequest, Verdict
-from fleet.domain.workload import Command, CommandResult, Workload, WorkloadStatus
-from fleet.errors import AppfleetError, InfrastructureError
-from fleet.ports import OnCheck, Scaffold
+from fleet.ports import Scaffold
 from fleet.settings import Settings
-
-NAMESPACE = "appfleet"
-NODE_AGENT = "NodeAgent"
-SUPERVISOR = "Supervisor"
-RESTART_DEADLINE_S = 60.0
-_RETRY_DELAY_S = 0.2
 
 # num_cpus=0: these actors wait far more than they compute, and must never queue for a core.
 _ACTOR = {"num_cpus": 0, "max_restarts": -1, "max_task_retries": 0, "max_concurrency": 200}
@@ -44,199 +35,10 @@ def as_actor(plain: type) -> Any:
     return decorate(**_ACTOR)(plain)
 
 
-class ProducerHost(producer_host.ProducerHost):
-    """Begins to claim as soon as it exists, so that Ray's restart alone brings builds back."""
-
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.run()
-
-
-class Supervisor(supervisor.Supervisor):
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
-        self.run()
-
-
 _NodeAgentActor = as_actor(node_agent.NodeAgent)
 _VerifierActor = as_actor(verifier.Verifier)
-_ProducerHostActor = as_actor(ProducerHost)
-_SupervisorActor = as_actor(Supervisor)
-
-
-def actor(name: str) -> ActorHandle[Any]:
-    return ray.get_actor(name, namespace=NAMESPACE)
-
-
-async def call_actor(name: str, method: str, *args: object, deadline_s: float = 60.0) -> Any:
-    """Calls an actor by name, again while it is being restarted. Unwraps our own errors."""
-    give_up_at = time.monotonic() + deadline_s
-    while True:
-        try:
-            return await getattr(actor(name), method).remote(*args)
-        except (RayActorError, ActorUnavailableError, ValueError) as error:
-            # ValueError: Ray has no actor of that name (yet).
-            if time.monotonic() > give_up_at:
-                raise InfrastructureError(
-                    f"{name} does not answer ({type(error).__name__}).",
-                    action="Look at it in the Ray dashboard; `appfleet doctor` checks the machine.",
-                ) from error
-        except RayTaskError as error:
-            raise _own(error) from error
-        await asyncio.sleep(_RETRY_DELAY_S)
-
-
-def _own(error: RayTaskError) -> BaseException:
-    cause = error.cause
-    return cause if isinstance(cause, AppfleetError) else error
-
-
-class _NodePort:
-    def __init__(self, port: PortName) -> None:
-        self._port = port
-
-    async def _call(self, method: str, *args: object, **kwargs: object) -> Any:
-        return await call_actor(NODE_AGENT, "call", self._port, method, args, kwargs)
-
-
-class RemoteTimelines(_NodePort):
-    """`Timelines` of the node agent."""
-
-    def __init__(self) -> None:
-        super().__init__("timelines")
-
-    async def create(self, timeline: TimelineId) -> Timeline:
-        return cast("Timeline", await self._call("create", timeline))
-
-    async def branch(self, source: TimelineId, timeline: TimelineId) -> Timeline:
-        return cast("Timeline", await self._call("branch", source, timeline))
-
-    async def delete(self, timeline: TimelineId) -> None:
-        await self._call("delete", timeline)
-
-    async def timelines(self) -> list[TimelineId]:
-        return cast("list[TimelineId]", await self._call("timelines"))
-
-    async def point(self, endpoint: EndpointId, timeline: TimelineId) -> Endpoint:
-        return cast("Endpoint", await self._call("point", endpoint, timeline))
-
-    async def endpoint(self, endpoint: EndpointId) -> Endpoint:
-        return cast("Endpoint", await self._call("endpoint", endpoint))
-
-    async def endpoints(self) -> list[Endpoint]:
-        return cast("list[Endpoint]", await self._call("endpoints"))
-
-    async def remove_endpoint(self, endpoint: EndpointId) -> None:
-        await self._call("remove_endpoint", endpoint)
-
-    async def wake(self, endpoint: EndpointId) -> None:
-        await self._call("wake", endpoint)
-
-    async def suspend(self, endpoint: EndpointId) -> None:
-        await self._call("suspend", endpoint)
-
-    async def query(
-        self, endpoint: EndpointId, sql: str, *, read_only: bool = True, max_rows: int = 100
-    ) -> SqlResult:
-        result = await self._call("query", endpoint, sql, read_only=read_only, max_rows=max_rows)
-        return cast("SqlResult", result)
-
-    async def migrate(self, endpoint: EndpointId, migrations: Sequence[Migration]) -> list[str]:
-        return cast("list[str]", await self._call("migrate", endpoint, list(migrations)))
-
-    async def tables(self, endpoint: EndpointId) -> dict[str, list[str]]:
-        return cast("dict[str, list[str]]", await self._call("tables", endpoint))
-
-    async def start(self) -> None:
-        await call_actor(NODE_AGENT, "ready")
-
-    async def close(self) -> None:
-        """The node agent owns the real one."""
-
-
-class RemoteRuntime(_NodePort):
-    """`Runtime` of the node agent."""
-
-    def __init__(self) -> None:
-        super().__init__("runtime")
-
-    async def prepare(self, workload: Workload) -> None:
-        await self._call("prepare", workload)
-
-    async def start(self, workload: Workload) -> WorkloadStatus:
-        return cast("WorkloadStatus", await self._call("start", workload))
-
-    async def execute(self, workload: WorkloadId, command: Command) -> CommandResult:
-        return cast("CommandResult", await self._call("execute", workload, command))
-
-    async def status(self, workload: WorkloadId) -> WorkloadStatus:
-        return cast("WorkloadStatus", await self._call("status", workload))
-
-    async def workloads(self) -> list[WorkloadStatus]:
-        return cast("list[WorkloadStatus]", await self._call("workloads"))
-
-    async def logs(self, workload: WorkloadId, lines: int = 200) -> str:
-        return str(await self._call("logs", workload, lines))
-
-    async def stop(self, workload: WorkloadId) -> None:
-        await self._call("stop", workload)
-
-    async def delete(self, workload: WorkloadId) -> None:
-        await self._call("delete", workload)
-
-    async def close(self) -> None:
-        """The node agent owns the real one."""
-
-
-class RemoteGatekeeper:
-    """`Gatekeeper` over the verifier pool: each gate goes to the verifier with the fewest."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._in_flight = dict.fromkeys(names, 0)
-        self._turn = itertools.count()
-
-    async def verify(self, request: GateRequest, on_check: OnCheck | None = None) -> Verdict:
-        order = list(self._in_flight)
-        start = next(self._turn) % len(order)
-        name = min(order[start:] + order[:start], key=lambda n: self._in_flight[n])
-        self._in_flight[name] += 1
-        try:
-            return await self._verify_on(name, request, on_check)
-        except RayTaskError as error:
-            raise _own(error) from error
-        except (ActorDiedError, RayActorError, ValueError) as error:
-            raise InfrastructureError(f"The verifier {name} died during the gate.") from error
-        finally:
-            self._in_flight[name] -= 1
-
-    async def _verify_on(
-        self, name: str, request: GateRequest, on_check: OnCheck | None
-    ) -> Verdict:
-        await call_actor(name, "ready")
-        stream: Any = actor(name).verify.options(num_returns="streaming").remote(request)
-        async for reference in stream:
-            item = await reference
-            if isinstance(item, Verdict):
-                return item
-            if isinstance(item, CheckResult) and on_check is not None:
-                on_check(item)
-        raise InfrastructureError(f"The verifier {name} ended without a verdict.")
-
-
-async def route(project: ProjectId, app: AppSlug) -> Route:
-    return cast("Route", await call_actor(NODE_AGENT, "route", project, app, deadline_s=15.0))
-
-
-async def touch(project: ProjectId, app: AppSlug) -> None:
-    await call_actor(NODE_AGENT, "touch", project, app, deadline_s=5.0)
-
-
-def producer_names(settings: Settings) -> list[str]:
-    return [f"producer-{n}" for n in range(settings.producer_hosts)]
-
-
-def verifier_names(settings: Settings) -> list[str]:
-    return [f"verifier-{n}" for n in range(settings.verifiers)]
+_ProducerHostActor = as_actor(producer_host.ProducerHost)
+_SupervisorActor = as_actor(supervisor.Supervisor)
 
 
 def start_actors(

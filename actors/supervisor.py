@@ -32,6 +32,7 @@ class Supervisor:
         self._chores = chores
         self._world: World | None = None
         self._loop_task: asyncio.Task[None] | None = None
+        self.run()  # Ray's restart alone must bring the work back
 
     async def ready(self) -> bool:
         self.run()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from fleet.verification.gate import Gate
-
 from fleet.assembly import browser, gate, open_store, repositories
 from fleet.domain.verdict import CheckResult, GateRequest, Verdict
 from fleet.ports import Browser, Runtime, Scaffold, Timelines
 from fleet.settings import Settings
+from fleet.verification.gate import Gate
 
 CONCURRENT_GATES = 2
 

@@ -1,17 +1,13 @@
-"""Settings to drivers: the only place that chooses. Fail closed, never fall back."""
+"""Settings to drivers: the only place that chooses. Fail closed, never fall back.
+
+A driver is imported where it is made: each of the platform's processes loads only its own.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
-from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
-from fleet.drivers.chromium.browser import ChromiumBrowser
-from fleet.drivers.git.repositories import GitRepositories
-from fleet.drivers.openai.model import OpenAIChatModel
-from fleet.drivers.postgres.server import EmbeddedServer
-from fleet.drivers.postgres.store.store import PostgresStore
-from fleet.drivers.postgres.timelines import LocalTimelines
-from fleet.drivers.system.clock import SystemClock
 from fleet.ports import (
     Browser,
     ChatModel,
@@ -23,12 +19,17 @@ from fleet.ports import (
     Timelines,
 )
 from fleet.settings import Settings
-from fleet.verification.gate import Gate
+
+if TYPE_CHECKING:
+    from fleet.drivers.postgres.server import EmbeddedServer
+    from fleet.verification.gate import Gate
 
 _stores: dict[str, asyncio.Task[Store]] = {}
 
 
 def control_server(settings: Settings) -> EmbeddedServer:
+    from fleet.drivers.postgres.server import EmbeddedServer
+
     return EmbeddedServer(settings.data_dir, settings.run_dir)
 
 
@@ -43,18 +44,26 @@ async def open_store(settings: Settings) -> Store:
 
 
 async def _connect(conninfo: str) -> Store:
+    from fleet.drivers.postgres.store.store import PostgresStore
+
     return await PostgresStore.connect(conninfo)
 
 
 def repositories(settings: Settings) -> Repositories:
+    from fleet.drivers.git.repositories import GitRepositories
+
     return GitRepositories(settings.data_dir / "repositories")
 
 
 def local_timelines(settings: Settings) -> Timelines:
+    from fleet.drivers.postgres.timelines import LocalTimelines
+
     return LocalTimelines(settings.data_dir, settings.run_dir, settings.compute_idle_s)
 
 
 def local_runtime(settings: Settings, git: Repositories, timelines: Timelines) -> Runtime:
+    from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
+
     limits = Limits(
         memory_mib=settings.app_memory_mib,
         pids=settings.app_pids,
@@ -64,6 +73,8 @@ def local_runtime(settings: Settings, git: Repositories, timelines: Timelines) -
 
 
 def chat_model(settings: Settings) -> ChatModel:
+    from fleet.drivers.openai.model import OpenAIChatModel
+
     return OpenAIChatModel(
         settings.model_base_url,
         settings.model_api_key,
@@ -73,6 +84,8 @@ def chat_model(settings: Settings) -> ChatModel:
 
 
 def browser(settings: Settings) -> Browser:
+    from fleet.drivers.chromium.browser import ChromiumBrowser
+
     return ChromiumBrowser(settings.chromium)
 
 
@@ -82,6 +95,8 @@ def gate(
     git: Repositories,
     world: tuple[Timelines, Runtime, Browser, Scaffold],
 ) -> Gate:
+    from fleet.verification.gate import Gate
+
     timelines, runtime, browser_, scaffold = world
     return Gate(
         repositories=git,
@@ -96,4 +111,6 @@ def gate(
 
 
 def clock() -> Clock:
+    from fleet.drivers.system.clock import SystemClock
+
     return SystemClock()

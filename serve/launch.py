@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from catalog.catalog import CatalogScaffold, catalog_notes
 from ray import serve
 
 import fleet
-from actors.remote import NAMESPACE, start_actors
+from actors.proxy import NAMESPACE
+from actors.remote import start_actors
+from catalog.catalog import CatalogScaffold, catalog_notes
 from fleet.assembly import control_server, open_store
 from fleet.domain.token import hash_token, new_token
 from fleet.errors import AppfleetError, SetupError

@@ -1,4 +1,4 @@
-"""A build and its tasks and steps; the legal transitions stand in `BUILD_MOVES` and `TASK_MOVES`."""
+"""A build, its tasks and steps; the legal transitions stand in `BUILD_MOVES`, `TASK_MOVES`."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class FailedRequest(Frozen):
 
 
 class PageReport(Frozen):
-    """`text` is the visible text (<= 4000 characters); `visible_elements` counts painted elements."""
+    """`text` is the visible text (<= 4000 characters); `visible_elements` counts painted ones."""
 
     path: str
     status: int

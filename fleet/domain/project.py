@@ -43,7 +43,7 @@ class ProjectState(StrEnum):
 
 
 class Project(Frozen):
-    """`head` is the last green commit: what the preview serves. None until the repository exists."""
+    """`head` is the last green commit, which the preview serves; None before the first."""
 
     id: ProjectId
     owner: OwnerId

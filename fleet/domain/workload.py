@@ -58,7 +58,7 @@ class Command(Frozen):
 
 
 class CommandResult(Frozen):
-    """`exit_code` is None when the deadline ended it. Output is decoded with replacement, bounded."""
+    """`exit_code` is None when the deadline ended it. Output is bounded; bad bytes are replaced."""
 
     exit_code: int | None
     stdout: str

@@ -58,6 +58,14 @@ class BuildRunner:
         keeper = LeaseKeeper(deps.store, deps.clock, lease, deps.settings.lease_ttl_s)
         return await keeper.guard(lambda: self._persevere(build, keeper))
 
+    async def give_up(self, build: Build, lease: Lease, error: Exception) -> Build:
+        """Ends a build that a fault of the platform's own interrupts again and again."""
+        deps = self._deps
+        keeper = LeaseKeeper(deps.store, deps.clock, lease, deps.settings.lease_ttl_s)
+        run = await _Run.begin(deps, keeper, build, resumed=True)
+        fault = InfrastructureError(f"{type(error).__name__}: {error}")
+        return await run.end(BuildState.FAILED, _platform_fault(fault))
+
     async def _persevere(self, build: Build, keeper: LeaseKeeper) -> Build:
         """Infrastructure may fail a few times in a row without progress; that is no app's fault."""
         interruptions = 0

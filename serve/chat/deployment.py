@@ -11,7 +11,7 @@ from ray import serve
 from ray.serve import Application
 
 import fleet
-from actors.remote import (
+from actors.proxy import (
     NODE_AGENT,
     SUPERVISOR,
     RemoteRuntime,

@@ -7,8 +7,8 @@ from typing import Any
 
 import structlog
 
-from actors import remote
-from actors.node_agent import Route
+from actors import proxy
+from actors.route import Route
 from fleet.domain.ids import AppSlug, ProjectId
 from fleet.domain.workload import WorkloadState
 from fleet.errors import AppfleetError
@@ -23,7 +23,7 @@ ACTIVITY_BEAT_S = 20.0
 
 class ActorResolver:
     async def resolve(self, project: ProjectId, app: AppSlug) -> RouteTarget:
-        return target_of(await remote.route(project, app))
+        return target_of(await proxy.route(project, app))
 
 
 def target_of(route: Route) -> RouteTarget:
@@ -59,7 +59,7 @@ class Gateway:
                 if not activity.open_requests and not activity.open_sockets:
                     del self._seen[host]
                 try:
-                    await remote.touch(host.project, host.app)
+                    await proxy.touch(host.project, host.app)
                 except AppfleetError as error:
                     log.warning("activity not reported", error=str(error))
 
@@ -69,7 +69,9 @@ class Gateway:
 
 
 def start_gateway(settings: Settings, internal_port: int) -> Any:
-    actor = remote.as_actor(Gateway)
-    return actor.options(name="Gateway", namespace=remote.NAMESPACE, get_if_exists=True).remote(
+    from actors.remote import as_actor  # only the root process starts actors
+
+    actor = as_actor(Gateway)
+    return actor.options(name="Gateway", namespace=proxy.NAMESPACE, get_if_exists=True).remote(
         settings, internal_port
     )

@@ -7,10 +7,10 @@ from typing import Any
 from ray import serve
 from ray.serve import Application
 
-from serve.models.app import create_models_app
-
 
 def _build() -> Any:
+    from serve.models.app import create_models_app  # its dictionaries load in the replica only
+
     return create_models_app()
 
 

@@ -20,6 +20,7 @@ from fleet.domain.ids import EndpointId, TimelineId
 from fleet.domain.timeline import ComputeState, Migration
 from fleet.drivers.bubblewrap.jail import APP_UID, DATABASE_UID
 from fleet.drivers.postgres.timelines import LocalTimelines
+from fleet.drivers.postgres.timelines.compute import Compute
 from fleet.errors import (
     Conflict,
     InfrastructureError,
@@ -45,12 +46,15 @@ def prepared() -> Iterator[Path]:
             pass
 
     asyncio.run(prepare())
+    shutil.rmtree(folder / "data" / "timelines" / ".spares")
     yield folder / "data"
     shutil.rmtree(folder)
 
 
 @pytest.fixture
-def root(prepared: Path) -> Iterator[Path]:
+def root(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    # Spares are copied and forced to disk in the background: most of the time that a test took.
+    monkeypatch.setattr("fleet.drivers.postgres.timelines.files._SPARES", 0)
     folder = Path(tempfile.mkdtemp(prefix="af", dir="/tmp"))
     subprocess.run(["cp", "-a", "--reflink=auto", prepared, folder / "data"], check=True)
     yield folder
@@ -116,6 +120,19 @@ def postgres_main_processes(root: Path) -> list[int]:
                     ]
         except (FileNotFoundError, ProcessLookupError):
             continue
+    return found
+
+
+def processes_below(root: Path) -> list[str]:
+    """Any process, jailed or half-way into its jail, that was started on this test's folders."""
+    found = []
+    for proc in Path("/proc").iterdir():
+        try:
+            argv = (proc / "cmdline").read_bytes() if proc.name.isdigit() else b""
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if f"\0{root}/".encode() in argv:
+            found.append(argv.decode())
     return found
 
 
@@ -189,6 +206,22 @@ async def test_tables_lists_the_public_tables_with_their_columns(timelines):
     await write(timelines, "CREATE TABLE b (id int, name text)")
     await write(timelines, "CREATE TABLE a ()")
     assert await timelines.tables(ENDPOINT) == {"a": [], "b": ["id", "name"]}
+
+
+async def test_a_spare_copy_of_the_template_is_used_and_made_again(root, monkeypatch):
+    monkeypatch.setattr("fleet.drivers.postgres.timelines.files._SPARES", 1)
+    spares = root / "data" / "timelines" / ".spares"
+    async with started(root):
+        pass  # closing waits for the spare
+    (before,) = spares.iterdir()
+    inode = before.stat().st_ino
+    async with started(root) as timelines:
+        await timelines.create(DEV)
+        await timelines.point(ENDPOINT, DEV)
+        assert await scalar(timelines, "SELECT 1") == 1
+    assert (root / "data" / "timelines" / DEV / "pgdata").stat().st_ino == inode
+    (after,) = spares.iterdir()
+    assert after.stat().st_ino != inode
 
 
 # Branches
@@ -290,6 +323,45 @@ async def test_connections_survive_being_made_while_the_compute_goes_up_and_down
     done.set()
     made = sum(await hits)
     assert await scalar(timelines, "SELECT count(*) FROM hits") == made
+
+
+async def test_a_call_cancelled_while_its_compute_starts_leaves_it_usable_and_no_orphan(root):
+    async with started(root) as timelines:
+        await timelines.create(DEV)
+        await timelines.point(ENDPOINT, DEV)
+        calls = (
+            lambda: timelines.wake(ENDPOINT),
+            lambda: timelines.query(ENDPOINT, "SELECT 1"),
+            lambda: timelines.migrate(ENDPOINT, [FIRST]),
+        )
+        for number in range(18):
+            call = asyncio.create_task(calls[number % 3]())
+            await asyncio.sleep(number * 0.0007)  # a jail takes some 5 ms to close
+            call.cancel()
+            await asyncio.wait({call}, timeout=5)
+            assert call.done(), f"hangs when cancelled after {number * 0.7:.1f} ms"
+            await asyncio.wait_for(timelines.wake(ENDPOINT), 20)
+            assert len(postgres_main_processes(root)) == 1
+            await timelines.suspend(ENDPOINT, force=True)
+        closed_in_the_middle = asyncio.create_task(timelines.wake(ENDPOINT))
+        await asyncio.sleep(0.002)
+        closed_in_the_middle.cancel()
+    assert processes_below(root) == []
+
+
+async def test_a_compute_killed_at_any_moment_of_its_start_leaves_no_process(timelines, root):
+    """What a loop that is torn down does: nothing shields the start itself then."""
+    compute = Compute(
+        root / "data" / "timelines" / DEV / "pgdata", root / "run" / "c" / "x", root / "lock"
+    )
+    for number in range(12):
+        start = asyncio.create_task(compute.start())
+        await asyncio.sleep(number * 0.0007)
+        start.cancel()
+        await asyncio.wait({start}, timeout=5)
+        assert start.done()
+        await compute.kill()
+        assert processes_below(root) == []
 
 
 async def test_once_awake_clients_talk_to_postgres_itself(timelines):

@@ -15,6 +15,12 @@ from pathlib import Path
 from fleet.domain.timeline import ComputeState
 from fleet.drivers.bubblewrap.jail import DATABASE_UID, Jail
 from fleet.drivers.postgres.timelines.layout import SOCKET_NAME, owner_of_data, private_folder
+from fleet.drivers.postgres.timelines.process import (
+    UNKNOWN_EXIT,
+    JailedProcess,
+    children,
+    lock_in_thread,
+)
 from fleet.errors import InfrastructureError
 
 # Found, not imported: the import has side effects of its own.
@@ -26,6 +32,7 @@ _READY = b"database system is ready to accept connections"
 _START_DEADLINE_S = 60.0
 _STOP_DEADLINE_S = 30.0
 _LOCK_DEADLINE_S = 15.0
+_KILL_DEADLINE_S = 5.0
 _LOG_LINES = 200
 _LOG_LINE_BYTES = 2_000
 
@@ -89,7 +96,7 @@ class Compute:
         self.pgdata = pgdata
         self.socket_folder = socket_folder
         self._lock_file = lock_file
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: JailedProcess | None = None
         self._log: deque[str] = deque(maxlen=_LOG_LINES)
         self._reading: asyncio.Task[None] | None = None
         self._exited: asyncio.Future[int] | None = None
@@ -135,14 +142,8 @@ class Compute:
             for name, value in _SETTINGS.items():
                 command += ["-c", f"{name}={value}"]
             # Spawned from the loop's thread on purpose: "die with parent" means that thread.
-            self._process = await asyncio.create_subprocess_exec(
-                *database_jail(self.pgdata, self.socket_folder).argv(command),
-                env={},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                pass_fds=(lock,),
-            )
+            argv = database_jail(self.pgdata, self.socket_folder).argv(command)
+            self._process = JailedProcess(argv, lock)
         finally:
             os.close(lock)
         loop = asyncio.get_running_loop()
@@ -165,7 +166,7 @@ class Compute:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 async with asyncio.timeout(_LOCK_DEADLINE_S):
-                    await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+                    await lock_in_thread(descriptor)
         except TimeoutError:
             # The waiting thread still uses the descriptor: leaking it is the lesser evil.
             raise InfrastructureError(
@@ -179,26 +180,31 @@ class Compute:
 
     async def _read(
         self,
-        process: asyncio.subprocess.Process,
+        process: JailedProcess,
         ready: asyncio.Future[None],
         exited: asyncio.Future[int],
     ) -> None:
         """Postgres says on stderr when it is ready: the event that nothing needs to poll for."""
-        assert process.stderr is not None
+        code = UNKNOWN_EXIT
         line = b""
-        while chunk := await process.stderr.read(16_384):
-            *lines, line = (line + chunk).split(b"\n")
-            line = line[:_LOG_LINE_BYTES]
-            for whole in lines:
-                self._log.append(whole[:_LOG_LINE_BYTES].decode(errors="replace"))
-                if _READY in whole and not ready.done():
-                    ready.set_result(None)
-        code = await process.wait()
-        if not ready.done():
-            ready.set_exception(
-                InfrastructureError(f"Postgres ended ({code}) at start: {self.log_tail()}")
-            )
-        exited.set_result(code)
+        try:
+            async with process.stderr() as stderr:
+                while chunk := await stderr.read(16_384):
+                    *lines, line = (line + chunk).split(b"\n")
+                    line = line[:_LOG_LINE_BYTES]
+                    for whole in lines:
+                        self._log.append(whole[:_LOG_LINE_BYTES].decode(errors="replace"))
+                        if _READY in whole and not ready.done():
+                            ready.set_result(None)
+                code = await process.exit_code()
+        finally:
+            # Whoever waits must go on, also when the reading was given up.
+            if not ready.done():
+                ready.set_exception(
+                    InfrastructureError(f"Postgres ended ({code}) at start: {self.log_tail()}")
+                )
+                ready.exception()  # the starter may be gone: then nobody else asks
+            exited.set_result(code)
 
     def postmaster_pid(self) -> int:
         """The pid outside the namespace: bwrap's child is its init, whose child is Postgres."""
@@ -206,16 +212,16 @@ class Compute:
             raise InfrastructureError("The compute is asleep.")
         pid = self._process.pid
         for _ in range(2):
-            children = _children(pid)
-            if not children:
+            inner = children(pid)
+            if not inner:
                 raise InfrastructureError("The compute's process is gone.")
-            pid = children[0]
+            pid = inner[0]
         return pid
 
     def client_count(self) -> int:
         """Sessions, whatever they do, ours included; a background worker is none."""
         count = 0
-        for child in _children(self.postmaster_pid()):
+        for child in children(self.postmaster_pid()):
             try:
                 title = Path(f"/proc/{child}/cmdline").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
@@ -241,26 +247,21 @@ class Compute:
             await self.kill()
 
     async def kill(self) -> None:
-        """Ends every process at once (bwrap takes its namespace with it). Asleep: no-op."""
+        """Ends every process at once, in bounded time. Asleep: no-op."""
         process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-            if self._reading is not None:
-                await self._reading
-        self._reading = None
-        self.state = ComputeState.ASLEEP
+        reading, self._reading = self._reading, None
+        try:
+            if process is not None:
+                await process.end()
+            if reading is not None:
+                _, unfinished = await asyncio.wait({reading}, timeout=_KILL_DEADLINE_S)
+                if unfinished:
+                    reading.cancel()
+                    self._log.append("appfleet: something still holds the log of a killed compute")
+        finally:
+            self.state = ComputeState.ASLEEP
 
     def clean(self) -> None:
         """Removes what belongs to the compute and not to the data. Only when asleep."""
         shutil.rmtree(self.socket_folder, ignore_errors=True)
         self._lock_file.unlink(missing_ok=True)
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-    return [int(word) for word in text.split()]

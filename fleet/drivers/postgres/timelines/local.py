@@ -50,10 +50,13 @@ class LocalTimelines:
         self._targets: dict[EndpointId, TimelineId] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._making: dict[TimelineId, asyncio.Lock] = {}
+        self._starts: dict[Compute, asyncio.Task[None]] = {}
+        self._closing = False
 
     # Life
 
     async def start(self) -> None:
+        self._closing = False
         self._layout.make()
         reflink = await asyncio.to_thread(can_reflink, self._layout.timelines)
         self._cloner = Cloner(reflink=reflink, owner=owner_of_data())
@@ -66,9 +69,12 @@ class LocalTimelines:
         _log.info("timelines ready", endpoints=len(self._addresses), reflink=reflink)
 
     async def close(self) -> None:
+        self._closing = True
         for address in list(self._addresses.values()):
             await address.close()
         self._addresses.clear()
+        if self._starts:
+            await asyncio.wait(self._starts.values())  # each has deadlines of its own
         for compute in list(self._computes.values()):
             async with compute.lock:
                 await compute.stop()
@@ -210,17 +216,42 @@ class LocalTimelines:
         compute.holds += 1
         try:
             if not compute.awake:
-                async with compute.lock:
-                    if not compute.awake:
-                        self._compute(timeline)  # it may have been deleted while we waited
-                        await compute.start()
-                        self._watch(timeline, compute)
+                await self._awaken(timeline, compute)
             if self._targets.get(endpoint) == timeline and compute.awake:
                 self._addresses[endpoint].show(compute.socket)
             yield compute
         finally:
             compute.holds -= 1
             compute.last_used_s = asyncio.get_running_loop().time()
+
+    async def _awaken(self, timeline: TimelineId, compute: Compute) -> None:
+        """One start for all who ask. A caller that is cancelled leaves it to finish by itself."""
+        starting = self._starts.get(compute)
+        if starting is None or starting.done():
+            starting = asyncio.get_running_loop().create_task(self._start(timeline, compute))
+            self._starts[compute] = starting
+            starting.add_done_callback(partial(self._started, timeline, compute))
+        await asyncio.shield(starting)
+
+    async def _start(self, timeline: TimelineId, compute: Compute) -> None:
+        async with compute.lock:
+            if compute.awake:
+                return
+            if self._closing:
+                raise InfrastructureError("The timelines are being closed.")
+            if self._compute(timeline) is not compute:  # deleted, and made again, meanwhile
+                raise NotFound(f"Timeline {timeline} was deleted.")
+            await compute.start()
+            self._watch(timeline, compute)
+
+    def _started(
+        self, timeline: TimelineId, compute: Compute, starting: asyncio.Task[None]
+    ) -> None:
+        if self._starts.get(compute) is starting:
+            del self._starts[compute]
+        # Logged here too, because every caller may have been cancelled.
+        if not starting.cancelled() and (error := starting.exception()) is not None:
+            _log.warning("compute did not start", timeline=timeline, error=str(error))
 
     @asynccontextmanager
     async def _holding_socket(self, endpoint: EndpointId) -> AsyncIterator[Path]:

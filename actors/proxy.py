@@ -8,14 +8,14 @@ actor is being restarted, up to a deadline; then it is an InfrastructureError. A
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
+import zlib
 from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import ray
 from ray.actor import ActorHandle
-from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
+from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.route import Route
 from fleet.domain.ids import AppSlug, EndpointId, ProjectId, TimelineId, WorkloadId
@@ -160,25 +160,23 @@ class RemoteRuntime(_NodePort):
 
 
 class RemoteGatekeeper:
-    """`Gatekeeper` over the verifier pool: each gate goes to the verifier with the fewest."""
+    """`Gatekeeper` over the verifier pool.
+
+    A run always goes to the same verifier, so that a run repeated by a successor meets the one
+    still in the air. A dead verifier comes back under its name.
+    """
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._in_flight = dict.fromkeys(names, 0)
-        self._turn = itertools.count()
+        self._names = tuple(names)
 
     async def verify(self, request: GateRequest, on_check: OnCheck | None = None) -> Verdict:
-        order = list(self._in_flight)
-        start = next(self._turn) % len(order)
-        name = min(order[start:] + order[:start], key=lambda n: self._in_flight[n])
-        self._in_flight[name] += 1
+        name = self._names[zlib.crc32(request.run.encode()) % len(self._names)]
         try:
             return await self._verify_on(name, request, on_check)
         except RayTaskError as error:
             raise _own(error) from error
-        except (ActorDiedError, RayActorError, ValueError) as error:
+        except (RayActorError, ValueError) as error:
             raise InfrastructureError(f"The verifier {name} died during the gate.") from error
-        finally:
-            self._in_flight[name] -= 1
 
     async def _verify_on(
         self, name: str, request: GateRequest, on_check: OnCheck | None

@@ -439,27 +439,27 @@ async def test_pointing_elsewhere_keeps_the_address_and_changes_the_data(timelin
 # Isolation
 
 
-@pytest.mark.parametrize(
-    "sql",
-    [
-        "COPY (SELECT 1) TO PROGRAM 'id'",
-        "COPY (SELECT 1) TO '/tmp/x'",
-        "SELECT pg_read_file('/etc/passwd')",
-        "SELECT lo_import('/etc/passwd')",
-        "CREATE EXTENSION file_fdw",
-        "CREATE EXTENSION dblink",
-        "SET ROLE postgres",
-        "CREATE ROLE x",
-        "CREATE DATABASE x",
-        "ALTER SYSTEM SET fsync = off",
-        "SELECT rolpassword FROM pg_catalog.pg_authid",
-        "SELECT pg_catalog.pg_backup_start('x')",
-    ],
+_FORBIDDEN = (
+    "COPY (SELECT 1) TO PROGRAM 'id'",
+    "COPY (SELECT 1) TO '/tmp/x'",
+    "SELECT pg_read_file('/etc/passwd')",
+    "SELECT lo_import('/etc/passwd')",
+    "CREATE EXTENSION file_fdw",
+    "CREATE EXTENSION dblink",
+    "SET ROLE postgres",
+    "CREATE ROLE x",
+    "CREATE DATABASE x",
+    "ALTER SYSTEM SET fsync = off",
+    "SELECT rolpassword FROM pg_catalog.pg_authid",
+    "SELECT pg_catalog.pg_backup_start('x')",
 )
-async def test_the_app_role_may_not(timelines, sql):
-    with pytest.raises(SqlFailed) as caught:
-        await timelines.query(ENDPOINT, sql, read_only=False)
-    assert caught.value.sqlstate == "42501"
+
+
+async def test_the_app_role_may_do_nothing_that_reaches_outside_its_database(timelines):
+    for sql in _FORBIDDEN:  # one database for all: a refused statement changes nothing
+        with pytest.raises(SqlFailed) as caught:
+            await timelines.query(ENDPOINT, sql, read_only=False)
+        assert caught.value.sqlstate == "42501"
 
 
 async def test_the_app_role_has_no_attribute_of_power_and_owns_its_database(timelines):

@@ -7,6 +7,7 @@ end with it. It reports its progress as JSON lines on stdout, for `appfleet up` 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from pydantic import ValidationError
 from ray import serve
 
 import fleet
@@ -41,8 +43,9 @@ _OBJECT_STORE_BYTES = 100 * 2**20
 
 def report(kind: str, **facts: object) -> None:
     """One line for whoever started us."""
-    sys.stdout.write(json.dumps({"event": kind, **facts}) + "\n")
-    sys.stdout.flush()
+    with contextlib.suppress(BrokenPipeError):  # a detached platform outlives who started it
+        sys.stdout.write(json.dumps({"event": kind, **facts}) + "\n")
+        sys.stdout.flush()
 
 
 def free_port() -> int:
@@ -80,6 +83,7 @@ class Platform:
         settings = self._settings
         require_free_port(settings.port)
         self._installation.claim()
+        self._stack.callback(self._installation.withdraw)
         if not settings.database_url:
             server = control_server(settings)
             await asyncio.to_thread(server.start)
@@ -146,7 +150,6 @@ class Platform:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
         async with self._stack:
-            self._stack.callback(self._installation.withdraw)
             starting = asyncio.create_task(self.start())
             stopping = asyncio.create_task(stop.wait())
             await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -165,6 +168,10 @@ def main() -> int:
     except AppfleetError as error:
         report("error", message=error.message, action=error.action, code=error.code)
         return error.exit_code
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        report("error", message=f"A setting is wrong: {wrong}", action="", code=SetupError.code)
+        return SetupError.exit_code
     return 0
 
 

@@ -23,7 +23,9 @@ from fleet.errors import AppfleetError, InvalidInput
 from fleet.settings import default_data_dir
 
 app = typer.Typer(
-    help="A chat message becomes a running, verified full-stack app.",
+    help="A chat message becomes a running, verified full-stack app. "
+    "--url, --token and --data-dir may stand anywhere; without them the platform of the default "
+    "data directory is used.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -329,9 +331,31 @@ def delete(
         out.print(f"deleted {project}", highlight=False)
 
 
+_GLOBAL = ("--url", "--token", "--data-dir")
+_OWN_OPTIONS = {"up", "down", "doctor"}  # they declare what they take themselves
+
+
+def with_globals_first(arguments: list[str]) -> list[str]:
+    """`new "…" --url X` means `--url X new "…"`: the global options may stand anywhere."""
+    if any(a in _OWN_OPTIONS for a in arguments[:1]):
+        return arguments
+    before, rest = [], []
+    words = iter(arguments)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word in _GLOBAL:
+            before += [word, *[w for w in [next(words, None)] if w is not None]]
+        elif word.startswith(tuple(f"{name}=" for name in _GLOBAL)):
+            before.append(word)
+        else:
+            rest.append(word)
+    return before + rest
+
+
 def main() -> None:
     try:
-        app()
+        app(args=with_globals_first(sys.argv[1:]))
     except AppfleetError as error:
         if "--json" in sys.argv:
             _print_json(

@@ -28,10 +28,8 @@ class Installation:
 
     def claim(self) -> None:
         """Raises SetupError for a foreign, newer, full or already used directory."""
+        self.check()
         self._create()
-        self._check_owner()
-        self._check_version()
-        self._check_space()
         lock = (self.data_dir / "lock").open("a+")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -45,6 +43,13 @@ class Installation:
             ) from error
         self._lock = lock
         _write(self.data_dir / "version", f"{DATA_VERSION}\n", 0o644)
+
+    def check(self) -> None:
+        """The part of `claim` that only looks."""
+        if self.data_dir.exists():
+            self._check_owner()
+            self._check_version()
+            self._check_space()
 
     def _create(self) -> None:
         try:
@@ -69,10 +74,15 @@ class Installation:
             text = (self.data_dir / "version").read_text().strip()
         except FileNotFoundError:
             return
-        if not text.isdigit() or int(text) > DATA_VERSION:
+        if not text.isdigit():
+            raise SetupError(
+                f"{self.data_dir / 'version'} holds {text[:20]!r} instead of a number.",
+                action="Is it appfleet's data directory? Choose another with --data-dir.",
+            )
+        if int(text) > DATA_VERSION:
             raise SetupError(
                 f"The data directory {self.data_dir} was written by a newer appfleet "
-                f"(version {text[:20]!r}, this one knows {DATA_VERSION}).",
+                f"(version {text[:20]}, this one knows {DATA_VERSION}).",
                 action="Upgrade appfleet, or choose another --data-dir. Nothing was changed.",
             )
 
@@ -108,17 +118,18 @@ class Installation:
             return None
         if not isinstance(facts, dict):
             return None
-        return facts if _alive(int(str(facts.get("pid", 0)))) else None
+        return facts if self._locked() else None
 
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+    def _locked(self) -> bool:
+        """Whether a platform holds the directory; a pid alone may by now be somebody else's."""
+        try:
+            with (self.data_dir / "lock").open() as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
         return False
-    except PermissionError:
-        return True
-    return pid > 0
 
 
 def _write(path: Path, text: str, mode: int) -> None:

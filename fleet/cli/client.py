@@ -11,7 +11,13 @@ from typing import Any, cast
 
 import httpx
 
-from fleet.errors import AppfleetError, InfrastructureError, SetupError, UserError
+from fleet.errors import (
+    AppfleetError,
+    InfrastructureError,
+    InvalidInput,
+    SetupError,
+    UserError,
+)
 from fleet.installation import Installation
 from fleet.settings import default_data_dir
 
@@ -41,6 +47,8 @@ def find_platform(url: str | None, token: str | None, data_dir: Path | None) -> 
                 action="Start one with `appfleet up --detach`, or point --url at one.",
             )
         url = str(announced["url"])
+    if not url.startswith(("http://", "https://")):
+        raise InvalidInput(f"{url!r} is not an address.", action="Write it like http://host:7700")
     found = token or _readable_token(installation)
     if found is None:
         raise SetupError("No token for the platform.", action="Pass --token or set APPFLEET_TOKEN.")

@@ -15,10 +15,9 @@ from rich.markup import escape
 from rich.table import Table
 
 import fleet
-from fleet.cli import doctor as doctor_checks
 from fleet.cli.client import Client, find_platform
 from fleet.cli.launcher import launch, stop
-from fleet.cli.progress import show_events, show_projects, show_result
+from fleet.cli.progress import show_ending, show_events, show_projects, show_result
 from fleet.errors import AppfleetError, InvalidInput
 from fleet.settings import default_data_dir
 
@@ -61,6 +60,8 @@ Token = Annotated[str | None, typer.Option(envvar="APPFLEET_TOKEN", help="A bear
 DataDir = Annotated[
     Path | None, typer.Option(envvar="APPFLEET_DATA_DIR", help="The platform's data directory.")
 ]
+# Without the variable: the global option has read it, and what was typed there must win.
+OwnDataDir = Annotated[Path | None, typer.Option("--data-dir", help="Its data directory.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -88,8 +89,13 @@ def _print_json(value: object) -> None:
 
 @app.command()
 def up(
-    data_dir: DataDir = None,
-    port: Annotated[int, typer.Option(envvar="APPFLEET_PORT", help="The one public port.")] = 7700,
+    data_dir: OwnDataDir = None,
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="APPFLEET_PORT", min=0, max=65535, help="The one public port; 0: any free one."
+        ),
+    ] = 7700,
     detach: Annotated[bool, typer.Option(help="Return once it is ready.")] = False,
     ray_address: Annotated[str | None, typer.Option(help="Join this Ray cluster.")] = None,
     as_json: AsJson = False,
@@ -125,7 +131,7 @@ def up(
 
 
 @app.command()
-def down(data_dir: DataDir = None, as_json: AsJson = False) -> None:
+def down(data_dir: OwnDataDir = None, as_json: AsJson = False) -> None:
     """Stop the platform on the data directory. Nothing is lost."""
     _aim(None, None, data_dir)
     stopped = stop(target.directory)
@@ -138,10 +144,12 @@ def down(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @app.command()
 def doctor(
     fix: Annotated[bool, typer.Option(help="Install what is missing (as root).")] = False,
-    data_dir: DataDir = None,
+    data_dir: OwnDataDir = None,
     as_json: AsJson = False,
 ) -> None:
     """Check this machine; --fix mends what it can."""
+    from fleet.cli import doctor as doctor_checks  # it loads every driver; other commands none
+
     _aim(None, None, data_dir)
     diagnoses = doctor_checks.examine(target.directory, fix=fix)
     if as_json:
@@ -219,6 +227,8 @@ def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool
     result = client.get(f"/v1/projects/{project_id}/builds/{build_id}")
     if as_json:
         _print_json(result)
+    elif wait:
+        show_ending(out, result)
     else:
         show_result(out, result)
     if wait and result["state"] != "succeeded":
@@ -322,7 +332,12 @@ def delete(
     as_json: AsJson = False,
 ) -> None:
     """Delete a project: its apps, its database, its repository. For good."""
-    if not yes and not as_json:
+    if not yes:
+        if as_json or not sys.stdin.isatty():
+            raise InvalidInput(
+                f"Deleting {project} takes its code and data, for good.",
+                action="Say so with --yes.",
+            )
         typer.confirm(f"Delete {project} with its code and data, for good?", abort=True)
     target.client().delete(f"/v1/projects/{project}")
     if as_json:

@@ -27,7 +27,7 @@ def launch(
     data_dir: Path, environment: dict[str, str], on_report: OnReport, *, detach: bool
 ) -> int:
     """Runs `python -m serve.launch`. Returns its exit code; 0 when detached and ready."""
-    Installation(data_dir)  # the path is shown in errors below
+    Installation(data_dir).check()  # before even the log is made there
     log = _open_log(data_dir)
     with log:
         process = subprocess.Popen(

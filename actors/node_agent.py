@@ -104,12 +104,14 @@ class NodeAgent:
 
     async def _unbuilt(self, project: Project) -> Route:
         builds = await self._store.builds(project.id)
-        last = builds[-1] if builds else None
-        if last is not None and last.finished_at is not None:
+        if not builds:
+            return Route(known=True, state=WorkloadState.ABSENT)
+        last = builds[-1]
+        if last.finished_at is not None:
             return Route(
                 known=True,
                 state=WorkloadState.ABSENT,
-                explanation=last.explanation or "Its first build did not succeed.",
+                explanation=last.explanation or "Its last build did not succeed.",
             )
         return Route(known=True, state=WorkloadState.STARTING, explanation="It is being built.")
 

@@ -40,7 +40,8 @@ def create_chat_app(services: ChatServices) -> FastAPI:
         app.include_router(router)
     mount_page(app, services.platform)
     # JSON may escape every byte of a message as \uXXXX: six bytes for one.
-    app.add_middleware(BodyLimit, max_bytes=6 * services.settings.max_message_bytes + 4_096)
+    longest = services.settings.max_message_bytes
+    app.add_middleware(BodyLimit, max_bytes=6 * longest + 4_096, message_bytes=longest)
     app.add_middleware(CountRequests, metrics=metrics)
     return app
 

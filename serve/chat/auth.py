@@ -76,7 +76,7 @@ Caller = Annotated[Owner, Depends(current_owner)]
 async def owned_project(project: str, caller: Caller, services: Services) -> Project:
     """Another owner's project is as unknown as one that never was."""
     unknown = NotFound(
-        f"There is no project {project[:80]!r}.", action="`appfleet show` lists your projects."
+        f"There is no project {project[:80]!r}.", action="`appfleet status` lists your projects."
     )
     if not is_project_id(project):
         raise unknown

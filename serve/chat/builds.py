@@ -12,7 +12,7 @@ from fastapi.responses import StreamingResponse
 from fleet.domain.build import Build
 from fleet.domain.ids import BuildId
 from fleet.domain.project import Project
-from fleet.errors import NotFound
+from fleet.errors import InvalidInput, NotFound
 from serve.chat.auth import OwnedProject, Services
 from serve.chat.metrics import ChatMetrics
 from serve.chat.platform import ChatServices
@@ -65,6 +65,7 @@ async def stream_events(
     number = parse_event_number(last_event_id, "Last-Event-ID")
     if number is None:
         number = parse_event_number(after, "after") or 0
+    await _must_exist(services, project, number)
     until = (await _build_of(services, project, until_build)).id if until_build else None
     stream = EventStream(services.store, project.id, services.heartbeat_s, until)
     return StreamingResponse(
@@ -72,6 +73,15 @@ async def stream_events(
         media_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
+
+
+async def _must_exist(services: ChatServices, project: Project, number: int) -> None:
+    """A number the project never reached would wait for ever and then leave events out."""
+    if number > 0 and not await services.store.events(project.id, number - 1, limit=1):
+        raise InvalidInput(
+            f"Project {project.id} has no event {number}: its last one has a smaller number.",
+            action="Send the id of the last event you received, or leave it out to get them all.",
+        )
 
 
 async def _measured(frames: AsyncIterator[str], metrics: ChatMetrics) -> AsyncIterator[str]:

@@ -6,7 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
+import httpx
+import structlog
 from ray import serve
 from ray.serve import Application
 
@@ -24,7 +27,7 @@ from fleet.assembly import open_store, repositories
 from fleet.domain.ids import AppSlug, ProjectId, dev_endpoint, dev_workload
 from fleet.domain.timeline import ComputeState, SqlResult
 from fleet.domain.workload import WorkloadState
-from fleet.errors import AppfleetError
+from fleet.errors import AppfleetError, InfrastructureError
 from fleet.lifecycle.delete import delete_project
 from fleet.lifecycle.world import World
 from fleet.ports import Store
@@ -32,11 +35,15 @@ from fleet.settings import Settings
 from serve.chat.app import create_chat_app
 from serve.chat.platform import ChatServices, ComponentStatus, PlatformStatus
 
+log = structlog.get_logger(__name__)
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PROBE_S = 3.0
+_STATUS_S = 2.0  # somebody looks at it: an honest "no answer" beats a long wait
+_MODELS_S = 10.0
 DELETE_HOLDER = "chat-api"
 
 
@@ -49,6 +56,7 @@ class NodePlatform:
         self._runtime = RemoteRuntime()
         self._started_at = datetime.now(UTC)
         self._store = store
+        self._models: list[str] | None = None
         self._world = World(
             store=store,
             repositories=repositories(settings),
@@ -71,18 +79,23 @@ class NodePlatform:
     def preview_url(self, project: ProjectId, app: AppSlug) -> str:
         return f"http://{app}-{project}.localhost:{self._settings.port}/"
 
+    async def models(self) -> list[str] | None:
+        """The built-in models' names, asked for once; None at an endpoint of the user's own."""
+        if not is_built_in(self._settings.model_base_url):
+            return None
+        if self._models is None:
+            self._models = await model_names(self._settings.model_base_url)
+        return self._models
+
     async def ready(self) -> list[str]:
-        return [c.detail or f"{c.name} is down." for c in await self._components() if not c.healthy]
+        components = await self._components(_PROBE_S)
+        return [c.detail or f"{c.name} is down." for c in components if not c.healthy]
 
     async def status(self) -> PlatformStatus:
-        components = await self._components()
+        components, (apps, databases) = await asyncio.gather(
+            self._components(_STATUS_S), self._awake()
+        )
         problems = tuple(f"{c.name}: {c.detail}" for c in components if not c.healthy)
-        apps = databases = 0
-        if not problems:
-            apps = sum(s.state is WorkloadState.AWAKE for s in await self._runtime.workloads())
-            databases = sum(
-                e.compute is ComputeState.AWAKE for e in await self._timelines.endpoints()
-            )
         return PlatformStatus(
             version=fleet.__version__,
             started_at=self._started_at,
@@ -92,29 +105,59 @@ class NodePlatform:
             awake_databases=databases,
         )
 
-    async def _components(self) -> tuple[ComponentStatus, ...]:
+    async def _awake(self) -> tuple[int, int]:
+        """Apps and databases; 0 when the node agent does not tell, which `components` then says."""
+        try:
+            async with asyncio.timeout(_STATUS_S):
+                workloads, endpoints = await asyncio.gather(
+                    self._runtime.workloads(), self._timelines.endpoints()
+                )
+        except (AppfleetError, TimeoutError) as error:
+            log.warning("awake apps not counted", error=str(error) or "no answer in time")
+            return 0, 0
+        return (
+            sum(s.state is WorkloadState.AWAKE for s in workloads),
+            sum(e.compute is ComputeState.AWAKE for e in endpoints),
+        )
+
+    async def _components(self, within_s: float) -> tuple[ComponentStatus, ...]:
         names = [
             NODE_AGENT,
             *producer_names(self._settings),
             *verifier_names(self._settings),
             SUPERVISOR,
         ]
-        return (await self._database(), *await asyncio.gather(*(self._probe(n) for n in names)))
+        database = _probe("control database", self._store.ping(), within_s)
+        actors = (_probe(n, call_actor(n, "ready", deadline_s=within_s), within_s) for n in names)
+        return tuple(await asyncio.gather(database, *actors))
 
-    async def _database(self) -> ComponentStatus:
-        try:
-            await self._store.ping()
-        except AppfleetError as error:
-            return ComponentStatus(name="control database", healthy=False, detail=str(error))
-        return ComponentStatus(name="control database", healthy=True)
 
-    async def _probe(self, name: str) -> ComponentStatus:
-        try:
-            async with asyncio.timeout(_PROBE_S):
-                await call_actor(name, "ready", deadline_s=_PROBE_S)
-        except (AppfleetError, TimeoutError) as error:
-            return ComponentStatus(name=name, healthy=False, detail=str(error) or "no answer")
-        return ComponentStatus(name=name, healthy=True)
+async def _probe(name: str, question: Awaitable[Any], within_s: float) -> ComponentStatus:
+    try:
+        async with asyncio.timeout(within_s):
+            await question
+    except (AppfleetError, TimeoutError) as error:
+        return ComponentStatus(name=name, healthy=False, detail=str(error) or "no answer")
+    return ComponentStatus(name=name, healthy=True)
+
+
+def is_built_in(base_url: str) -> bool:
+    """Whether the models are those `serve.launch` starts beside this API."""
+    url = urlsplit(base_url)
+    return url.hostname == "127.0.0.1" and url.path.rstrip("/") == "/models/v1"
+
+
+async def model_names(base_url: str) -> list[str]:
+    try:
+        async with httpx.AsyncClient(timeout=_MODELS_S, trust_env=False) as client:
+            answer = await client.get(f"{base_url.rstrip('/')}/models")
+            answer.raise_for_status()
+            return [str(model["id"]) for model in answer.json()["data"]]
+    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        raise InfrastructureError(
+            "The built-in models do not answer, so the model's name cannot be checked.",
+            action="Try again in a moment; `appfleet doctor` checks the machine.",
+        ) from error
 
 
 class ChatAsgi:

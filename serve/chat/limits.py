@@ -14,9 +14,10 @@ _DRAIN_BYTES = 16 * 1024 * 1024
 class BodyLimit:
     """Reads the body, at most `max_bytes`, then hands it on in one piece; 413 above that."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, message_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._message_bytes = message_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -34,8 +35,9 @@ class BodyLimit:
             more = message.get("more_body", False)
         if size > self._max_bytes:
             error = TooLarge(
-                f"The request is larger than {self._max_bytes:,} bytes.",
-                action="Shorten it, or send it in parts.",
+                f"The request is too large: a message may be {self._message_bytes:,} bytes long "
+                "at most.",
+                action="Shorten it, or send the rest as a second message.",
             )
             await error_response(error)(scope, receive, send)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -12,7 +13,7 @@ from fleet.domain.build import Build, Message
 from fleet.domain.ids import AppSlug, new_project_id
 from fleet.domain.project import Owner, Project
 from fleet.domain.timeline import SqlResult
-from fleet.errors import Conflict, NotFound
+from fleet.errors import Conflict, InvalidInput, NotFound
 from serve.chat.artefacts import INLINE_TYPES, artefact_file
 from serve.chat.auth import Caller, OwnedProject, Services, must_be_active
 from serve.chat.platform import ChatServices
@@ -38,11 +39,22 @@ async def create_project(
     body: NewProjectRequest, caller: Caller, services: Services, response: Response
 ) -> Posted:
     text = clean_message(body.message, services.settings.max_message_bytes)
-    model = clean_model(body.model)
+    model = await _model_of(services, body.model)
     project = await _new_project(services, caller, text, clean_title(body.title, text))
     message, build = await services.store.post_message(project.id, text, model)
     response.headers["Location"] = f"/v1/projects/{project.id}"
     return _posted(build, message)
+
+
+async def _model_of(services: ChatServices, name: str | None) -> str | None:
+    """Refuses what the platform's models do not offer, before anything is made of it."""
+    wanted = clean_model(name)
+    offered = None if wanted is None else await services.platform.models()
+    if offered is not None and wanted not in offered:
+        raise InvalidInput(
+            f"There is no model {wanted!r}.", action=f"There are: {', '.join(offered)}."
+        )
+    return wanted
 
 
 async def _new_project(services: ChatServices, caller: Owner, text: str, title: str) -> Project:
@@ -59,14 +71,18 @@ async def list_projects(caller: Caller, services: Services) -> list[ProjectView]
     """Newest first."""
     projects = await services.store.projects(caller.id)
     ordered = sorted(projects, key=lambda p: p.created_at, reverse=True)
-    return [project_view(project, services.platform) for project in ordered]
+    histories = await asyncio.gather(*(services.store.builds(p.id) for p in ordered))
+    return [
+        project_view(project, builds, services.platform)
+        for project, builds in zip(ordered, histories, strict=True)
+    ]
 
 
 @router.get("/{project}")
 async def show_project(project: OwnedProject, services: Services) -> ProjectDetail:
     now = datetime.now(UTC)
     builds = await services.store.builds(project.id)
-    view = project_view(project, services.platform)
+    view = project_view(project, builds, services.platform)
     return ProjectDetail(**dict(view), builds=tuple(build_summary(b, now) for b in builds))
 
 
@@ -83,7 +99,8 @@ async def post_message(
     """Queues a build. While another one runs, this one waits its turn."""
     text = clean_message(body.text, services.settings.max_message_bytes)
     must_be_active(project)
-    message, build = await services.store.post_message(project.id, text, clean_model(body.model))
+    model = await _model_of(services, body.model)
+    message, build = await services.store.post_message(project.id, text, model)
     return _posted(build, message)
 
 

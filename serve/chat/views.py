@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
-from fleet.domain.build import Message
+from fleet.domain.build import Build, BuildState, Message
 from fleet.domain.frozen import Frozen
 from fleet.domain.ids import AppSlug, BuildId, CommitId, ProjectId
 from fleet.domain.project import Owner, Project, ProjectState
@@ -51,12 +52,16 @@ class Posted(Frozen):
 
 
 class ProjectView(Frozen):
+    """`last_build` is None before the first message; `last_build_at` is when it last moved."""
+
     id: ProjectId
     title: str
     state: ProjectState
     head: CommitId | None
     apps: tuple[AppView, ...]
     created_at: datetime
+    last_build: BuildState | None = None
+    last_build_at: datetime | None = None
 
 
 class ProjectDetail(ProjectView):
@@ -81,7 +86,8 @@ class Health(Frozen):
     ok: bool = True
 
 
-def project_view(project: Project, platform: Platform) -> ProjectView:
+def project_view(project: Project, builds: Sequence[Build], platform: Platform) -> ProjectView:
+    last = builds[-1] if builds else None
     return ProjectView(
         id=project.id,
         title=project.title,
@@ -92,4 +98,6 @@ def project_view(project: Project, platform: Platform) -> ProjectView:
             for app in project.spec.apps
         ),
         created_at=project.created_at,
+        last_build=last.state if last else None,
+        last_build_at=(last.finished_at or last.started_at or last.created_at) if last else None,
     )

@@ -29,11 +29,20 @@ class ActorResolver:
 def target_of(route: Route) -> RouteTarget:
     if not route.known:
         return RouteTarget(state=RouteState.UNKNOWN)
+    if not route.built:
+        # Anybody may open an app's address: why a build failed is for its owner, in the chat.
+        return RouteTarget(state=_unbuilt(route))
     if route.state is WorkloadState.AWAKE:
         return RouteTarget(state=RouteState.READY, socket=route.socket)
     if route.state is WorkloadState.STARTING:
         return RouteTarget(state=RouteState.STARTING, explanation=route.explanation)
     return RouteTarget(state=RouteState.CRASHED, explanation=route.explanation, log=route.log)
+
+
+def _unbuilt(route: Route) -> RouteState:
+    if route.state is WorkloadState.STARTING:
+        return RouteState.BUILDING
+    return RouteState.BUILD_FAILED if route.explanation else RouteState.UNBUILT
 
 
 class Gateway:

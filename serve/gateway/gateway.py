@@ -139,6 +139,8 @@ class Gateway:
             return notices.starting(name).answer(request)
         if target.state is RouteState.CRASHED:
             return notices.crashed(name, target.explanation, target.log).answer(request)
+        if target.state in notices.UNBUILT:
+            return notices.unbuilt(name, target.state).answer(request)
         try:
             return await self._to_socket(request, target.socket)
         except aiohttp.ClientConnectorError:

@@ -10,6 +10,8 @@ from string import Template
 
 from aiohttp import web
 
+from serve.gateway.route import RouteState
+
 _PAGES = Path(__file__).parent / "pages"
 MAX_LOG_CHARS = 8_000
 
@@ -73,6 +75,56 @@ def starting(app: str) -> Notice:
         action="Try again in a moment.",
         fields={"title": "Starting…", "app": app},
         retry_after_s=1,
+    )
+
+
+@dataclass(frozen=True)
+class _Unbuilt:
+    status: int
+    code: str
+    title: str
+    words: str
+    action: str
+    retry_after_s: int = 0
+
+
+UNBUILT = {
+    RouteState.UNBUILT: _Unbuilt(
+        404,
+        "app_not_built",
+        "Not built yet",
+        "has not been built yet.",
+        "Say in appfleet what it should do.",
+    ),
+    RouteState.BUILDING: _Unbuilt(
+        503,
+        "app_building",
+        "Being built",
+        "has not been built yet: its first build is under way.",
+        "This page opens the app as soon as it is there.",
+        retry_after_s=5,
+    ),
+    RouteState.BUILD_FAILED: _Unbuilt(
+        404,
+        "app_build_failed",
+        "Nothing to show yet",
+        "has not been built yet: its last build failed.",
+        "Its project in appfleet says why; send a message there to try again.",
+    ),
+}
+
+
+def unbuilt(app: str, state: RouteState) -> Notice:
+    """Generic words on purpose: whoever opens an app's address need not be its owner."""
+    told = UNBUILT[state]
+    return Notice(
+        template="unbuilt",
+        status=told.status,
+        code=told.code,
+        message=f"{app} {told.words}",
+        action=told.action,
+        fields={"title": told.title},
+        retry_after_s=told.retry_after_s,
     )
 
 

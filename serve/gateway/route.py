@@ -20,6 +20,9 @@ class RouteState(StrEnum):
     STARTING = "starting"
     READY = "ready"
     CRASHED = "crashed"
+    UNBUILT = "unbuilt"  # no build has been made yet
+    BUILDING = "building"  # the first one is being made
+    BUILD_FAILED = "build_failed"  # there was one, and nothing to show for it
 
 
 class RouteTarget(Frozen):

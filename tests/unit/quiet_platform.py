@@ -14,9 +14,13 @@ class QuietPlatform:
         self.store = store
         self.preview = preview
         self.problems: list[str] = []
+        self.offered: list[str] | None = None
 
     async def delete_project(self, project: ProjectId) -> None:
         await self.store.forget_project(project)
+
+    async def models(self) -> list[str] | None:
+        return self.offered
 
     async def status(self) -> PlatformStatus:
         return PlatformStatus(version="1")

@@ -12,8 +12,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from actors.route import Route
 from fleet.domain.ids import AppSlug, ProjectId
+from fleet.domain.workload import WorkloadState
 from fleet.errors import SetupError
+from serve.gateway.deployment import target_of
 from serve.gateway.gateway import Gateway, GatewayOptions
 from serve.gateway.route import (
     AppHost,
@@ -284,6 +287,36 @@ async def test_a_crashed_app_answers_502_with_its_log_escaped(world: World) -> N
     assert "&lt;script&gt;" in text and "<script>" not in text
     async with world.request(APP_HOST) as answer:
         assert (await answer.json())["error"]["code"] == "app_crashed"
+
+
+@pytest.mark.parametrize(
+    ("route", "status", "code", "words"),
+    [
+        (Route(known=True), 404, "app_not_built", "has not been built yet."),
+        (
+            Route(known=True, state=WorkloadState.STARTING, explanation="It is being built."),
+            503,
+            "app_building",
+            "first build is under way",
+        ),
+        (
+            Route(known=True, explanation="http://127.0.0.1:9/models refused"),
+            404,
+            "app_build_failed",
+            "its last build failed",
+        ),
+    ],
+)
+async def test_an_app_that_was_never_built_says_so_and_nothing_of_the_inside(
+    world: World, route: Route, status: int, code: str, words: str
+) -> None:
+    await world.open(target_of(route))
+    async with world.request(APP_HOST, headers=HTML) as answer:
+        text = await answer.text()
+    assert answer.status == status
+    assert words in text and "127.0.0.1" not in text and "stopped" not in text
+    async with world.request(APP_HOST) as answer:
+        assert (await answer.json())["error"]["code"] == code
 
 
 @pytest.mark.parametrize("host", [APP_HOST, "example.org", "web.localhost", "<b>.localhost"])

@@ -8,21 +8,28 @@ export class ApiError extends Error {
   }
 }
 
+const UNREACHABLE = {
+  code: "offline",
+  message: "appfleet cannot be reached: it is not running, or the connection to it is down.",
+  action: "Start it with `appfleet up`, then try again.",
+};
+
 async function call(method, path, body) {
   let answer;
+  let value = {};
   try {
     answer = await fetch(path, {
       method,
       headers: body === undefined ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    // An answer may also be cut off half-way.
+    if ((answer.headers.get("Content-Type") || "").includes("json")) value = await answer.json();
   } catch {
-    throw new ApiError(0, { code: "offline", message: "The platform does not answer.", action: "Is it running?" });
+    throw new ApiError(0, UNREACHABLE);
   }
   if (answer.status === 204) return null;
-  const isJson = (answer.headers.get("Content-Type") || "").includes("json");
-  const value = isJson ? await answer.json() : {};
-  if (!answer.ok) throw new ApiError(answer.status, value.error || { message: `HTTP ${answer.status}` });
+  if (!answer.ok) throw new ApiError(answer.status, value.error || { message: `The platform answered with an error (HTTP ${answer.status}).`, action: "Try again." });
   return value;
 }
 
@@ -46,6 +53,8 @@ export function watch(project, kinds, onEvent, onState) {
     source.addEventListener(kind, (message) => onEvent(JSON.parse(message.data)));
   }
   source.onopen = () => onState("");
-  source.onerror = () => onState("Reconnecting…");
+  source.onerror = () => onState(source.readyState === EventSource.CLOSED
+    ? "Live updates have stopped. Reload this page to go on."
+    : "appfleet does not answer; connecting again…");
   return () => source.close();
 }

@@ -1,7 +1,7 @@
 // The chat page: sign in, projects, one project's thread and preview. No framework, no build step.
 import * as api from "./api.js";
-import { EVENT_KINDS, apply, drawBuild, isFinal, newBuild, settle, spoken } from "./build.js";
-import { el, fromTemplate, showError } from "./dom.js";
+import { EVENT_KINDS, WORDS, apply, drawBuild, isFinal, newBuild, settle, spoken } from "./build.js";
+import { day, el, fromTemplate, showError } from "./dom.js";
 
 const $ = (id) => document.getElementById(id);
 const IDEAS = [
@@ -51,11 +51,13 @@ $("sign-out").addEventListener("click", async () => {
 
 // ---- projects ------------------------------------------------------------------------------
 
+const lastState = (project) => (project.state === "deleting" ? "Being deleted" : WORDS[project.last_build] || "No build yet");
+
 async function drawProjects(current) {
   const projects = await api.listProjects();
   $("projects").replaceChildren(...projects.map((project) => el("li", {},
-    el("a", { href: `/p/${project.id}`, "data-link": true, "aria-current": project.id === current ? "page" : null },
-      el("span", { class: "name" }, project.title), el("span", { class: "soft small" }, project.id)))));
+    el("a", { href: `/p/${project.id}`, "data-link": true, title: project.id, "aria-current": project.id === current ? "page" : null },
+      el("span", { class: "name" }, project.title), el("span", { class: "soft small" }, `${day(project.last_build_at || project.created_at)} · ${lastState(project)}`)))));
 }
 
 function onSubmit(form, send) {
@@ -122,6 +124,7 @@ class ProjectView {
     apply(build, event);
     if (event.kind === "plan.ready" && event.payload.title) this.rename(event.payload.title);
     if (event.kind === "app.ready") this.reload();
+    if (event.kind === "build.queued") drawProjects(this.project.id).catch(failed);
     if (event.kind === "build.finished") this.complete(build).catch(failed);
     this.draw();
   }

@@ -1,8 +1,8 @@
 // One message and its build: state kept from events, drawn as a card.
 import { artefactUrl } from "./api.js";
-import { el, seconds } from "./dom.js";
+import { count, el, seconds } from "./dom.js";
 
-const WORDS = {
+export const WORDS = {
   queued: "Waiting its turn", planning: "Planning", producing: "Building", succeeded: "Done",
   failed: "Failed", out_of_budget: "Out of budget", cancelled: "Cancelled",
 };
@@ -17,7 +17,7 @@ export const newBuild = (id, text) => ({
 
 export function spoken(build) {
   const done = [...build.tasks.values()].filter((task) => task.state === "done").length;
-  const progress = build.tasks.size ? `, ${done} tasks done` : "";
+  const progress = build.tasks.size ? `, ${count(done, "task")} done` : "";
   return `${WORDS[build.state] || build.state}${progress}. ${build.explanation}`;
 }
 
@@ -77,11 +77,19 @@ function plannedTasks(build) {
   return rows;
 }
 
+// A summary often opens with the title, which stands before it already: "CRM: customers and orders".
+function withoutTitle(summary, title) {
+  const rest = title && summary.startsWith(title) ? summary.slice(title.length) : null;
+  if (rest === null || (rest && !/^\s*[:.,–—-]/.test(rest))) return summary;
+  return rest.replace(/^[\s:.,–—-]+/, "");
+}
+
 function drawPlan(plan) {
+  const summary = withoutTitle(plan.summary || "", plan.title || "");
   const names = (list) => (Array.isArray(list) ? list.map((item) => (typeof item === "string" ? item : item.name)).join(", ") : String(list ?? ""));
   const rows = [["Pages", plan.pages], ["Tables", plan.tables], ["Procedures", plan.procedures]].filter(([, list]) => names(list));
   return el("div", { class: "plan" },
-    el("p", {}, el("strong", {}, plan.title || "Plan"), plan.summary ? ` — ${plan.summary}` : ""),
+    el("p", {}, el("strong", {}, plan.title || "Plan"), summary ? ` — ${summary}` : ""),
     rows.length ? el("details", {}, el("summary", {}, "What it will hold"),
       el("dl", {}, rows.map(([word, list]) => [el("dt", {}, word), el("dd", {}, names(list))]).flat())) : null);
 }
@@ -129,7 +137,7 @@ export function drawBuild(project, build) {
       build.checks.size ? el("ul", { class: "checks", "aria-label": "Checks" }, [...build.checks.values()].map((check) => drawCheck(project, check))) : null,
       build.screenshots.length ? el("div", { class: "shots" }, build.screenshots.map((path) => drawShot(project, path))) : null,
       build.notices.length || build.steps.length ? el("details", { class: "trail" },
-        el("summary", { class: "soft small" }, `${build.steps.length} steps`),
+        el("summary", { class: "soft small" }, count(build.steps.length, "step")),
         el("ul", { class: "soft small" }, build.notices.map((text) => el("li", {}, text)),
           build.steps.map((step) => el("li", {}, `${step.number}. ${step.title} ${seconds(step.elapsed_s)}`)))) : null));
 }

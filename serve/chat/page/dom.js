@@ -20,6 +20,10 @@ export function seconds(value) {
   return `${Math.floor(value / 60)} min ${Math.round(value % 60)} s`;
 }
 
+export const count = (number, word) => `${number} ${word}${number === 1 ? "" : "s"}`;
+
+export const day = (iso) => new Date(iso).toLocaleDateString(undefined, { day: "numeric", month: "short", year: "numeric" });
+
 export function showError(form, error) {
   const line = form.querySelector(".error");
   line.textContent = error ? error.message : "";

@@ -39,7 +39,9 @@ def assert_sound(app: App, plan: Plan) -> None:
         assert any(procedure.name in name for name in passed), procedure.name
 
 
-@pytest.mark.parametrize("message", ["A school", KEYWORDS, "A quiz about capitals"])
+@pytest.mark.parametrize(
+    "message", ["A school", KEYWORDS, "A quiz about capitals", "Landing page for a café"]
+)
 def test_an_app_of_blueprint_compiles_and_passes_its_tests(
     message: str, make_app: Callable[[str], App]
 ) -> None:
@@ -58,6 +60,7 @@ def test_follow_ups_keep_an_app_sound(make_app: Callable[[str], App]) -> None:
         "add a priority (low, high) and a due date to deals",
         "rename stage to phase",
         "add suppliers with name, website and a customer",
+        "rename email to mailbox and add a rating from 1 to 5; each deal belongs to a supplier",
     ):
         build = Build(message, files)
         plan = build.run()

@@ -131,4 +131,5 @@ class Change(Frozen):
     operations: tuple[Operation, ...] = ()
     migration: str = ""  # path of the new migration, "" when the schema stays
     notes: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()  # parts of the message that change nothing, and why
     understood: bool = True

@@ -46,15 +46,16 @@ def _change(message: str, previous: AppModel | None, files: list[str], fault: Fa
     number = 1 + max((int(m[1]) for f in files if (m := _MIGRATION.search(f))), default=0)
     if previous is None:
         return first_change(_with_tables(derive(message), fault), number)
-    model, operations, notes = derive_change(message, previous)
-    path = f"db/migrations/{number:04d}_{_name(notes)}.sql" if operations else ""
+    found = derive_change(message, previous)
+    path = f"db/migrations/{number:04d}_{_name(found.notes)}.sql" if found.operations else ""
     return Change(
-        model=model,
+        model=found.model,
         previous=previous,
-        operations=operations,
+        operations=found.operations,
         migration=path,
-        notes=notes,
-        understood=bool(notes),
+        notes=found.notes,
+        remarks=found.remarks,
+        understood=bool(found.notes),
     )
 
 

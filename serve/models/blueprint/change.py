@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from serve.models.blueprint.app_model import (
-    AppModel,
-    Change,
-    Entity,
-    Field,
-    FieldKind,
-    Operation,
-)
-from serve.models.blueprint.derive import build_entities, entry_of, settle
-from serve.models.blueprint.field_words import field_kind, make_field, read_field
+from dataclasses import dataclass
+
+from serve.models.blueprint.app_model import AppModel, Change, Operation
+from serve.models.blueprint.editor import Editor
+from serve.models.blueprint.field_words import field_kind
 from serve.models.blueprint.grammar import (
     Draft,
     clauses,
@@ -21,7 +16,8 @@ from serve.models.blueprint.grammar import (
     split_list,
 )
 from serve.models.blueprint.lexicon import change_pattern
-from serve.models.blueprint.words import capital, clean, is_plural, singular, snake
+from serve.models.blueprint.parts import Relation, read_relation, split_parts
+from serve.models.blueprint.words import capital, clean, is_plural
 
 QUOTES = ('"', "”", "“", "'", "’", "»", "„")
 _TITLE = change_pattern("title")
@@ -35,168 +31,150 @@ _TRACK = change_pattern("track")
 _NEW_THING = change_pattern("new_thing")
 
 
-class _Editor:
-    """Collects the operations of one build on a copy of the model."""
+@dataclass(frozen=True)
+class FollowUp:
+    """`notes` say what changes, `remarks` what does not and why. No notes: nothing changes."""
 
-    def __init__(self, model: AppModel) -> None:
-        self.model = model
-        self.operations: list[Operation] = []
-        self.notes: list[str] = []
-
-    def entity_named(self, word: str | None) -> Entity | None:
-        name = snake(singular(word)) if word else ""
-        for entity in self.model.entities:
-            if name and name in (entity.name, entity.table, snake(singular(entity.table))):
-                return entity
-        entry = entry_of(word) if word else None
-        for entity in self.model.entities:
-            known = entry_of(entity.label)
-            if entry is not None and known is not None and entry.name == known.name:
-                return entity
-        return None
-
-    def put(self, entity: Entity) -> None:
-        entities = tuple(entity if e.name == entity.name else e for e in self.model.entities)
-        self.model = self.model.model_copy(update={"entities": entities})
-
-    def add_field(self, entity: Entity, phrase: str) -> bool:
-        field = self._field(entity, phrase)
-        if field is None or entity.field(field.name) is not None:
-            return False
-        self.put(entity.model_copy(update={"fields": (*entity.fields, field)}))
-        self.operations.append(Operation(do="add", entity=entity.name, field=field.name))
-        self.notes.append(f"Add {field.label} ({field.kind.value}) to {entity.label_plural}.")
-        return True
-
-    def _field(self, entity: Entity, phrase: str) -> Field | None:
-        field = read_field(phrase)
-        if field is None:
-            return None
-        target = self.entity_named(field.label) if field_kind(field.label) is None else None
-        position = {e.name: i for i, e in enumerate(self.model.entities)}
-        if target is not None and position[target.name] < position[entity.name]:
-            field = make_field(field.label, FieldKind.REFERENCE, target=target.name)
-        # Rows that are there have no value for it, so only a choice (with a default) is required.
-        return field.model_copy(
-            update={"required": field.kind is FieldKind.CHOICE and field.required}
-        )
-
-    def rename_field(self, entity: Entity, old: Field, new_label: str) -> bool:
-        renamed = make_field(new_label.strip(), old.kind)
-        if entity.field(renamed.name) is not None:
-            return False
-        update = {"name": renamed.name, "key": renamed.key, "label": renamed.label}
-        fields = tuple(
-            f.model_copy(update=update) if f.name == old.name else f for f in entity.fields
-        )
-        self.put(entity.model_copy(update={"fields": fields}))
-        self.operations.append(
-            Operation(do="rename", entity=entity.name, field=renamed.name, old_field=old.name)
-        )
-        self.notes.append(f"Rename {old.label} of {entity.label_plural} to {renamed.label}.")
-        return True
-
-    def remove_field(self, entity: Entity, old: Field) -> bool:
-        kept = [f for f in entity.fields if f.name != old.name]
-        if not kept or old == entity.display:
-            return False  # a row without a name could not be told from another
-        self.put(entity.model_copy(update={"fields": settle(kept)}))
-        self.operations.append(Operation(do="remove", entity=entity.name, old_field=old.name))
-        self.notes.append(f"Remove {old.label} from {entity.label_plural}.")
-        return True
-
-    def add_entities(self, drafts: list[Draft]) -> bool:
-        new = build_entities(drafts, [], self.model.entities)
-        for entity in new:
-            entities = (*self.model.entities, entity)
-            self.model = self.model.model_copy(update={"entities": entities})
-            self.operations.append(Operation(do="create", entity=entity.name))
-            self.notes.append(f"Add {entity.label_plural}.")
-        return bool(new)
-
-    def find_field(self, label: str, where: str | None) -> tuple[Entity, Field] | None:
-        name = snake(label)
-        chosen = self.entity_named(where)
-        for entity in [chosen] if chosen else list(self.model.entities):
-            for field in entity.fields:
-                if name in (field.name, snake(field.label), field.name.removesuffix("_id")):
-                    return entity, field
-        return None
+    model: AppModel
+    operations: tuple[Operation, ...]
+    notes: tuple[str, ...]
+    remarks: tuple[str, ...]
 
 
-def derive_change(
-    message: str, previous: AppModel
-) -> tuple[AppModel, tuple[Operation, ...], tuple[str, ...]]:
-    """(the new model, schema operations, notes in plain words). No notes: nothing understood."""
-    editor = _Editor(previous)
+def derive_change(message: str, previous: AppModel) -> FollowUp:
+    editor = Editor(previous)
     text = clean(message)
     # A quoted title may hold a full stop: it is read before sentences are.
     quoted = "\n" not in text and text.rstrip(".!").endswith(QUOTES) and _TITLE.match(text)
-    for clause in [text] if quoted else clauses(text):
-        _apply(editor, clause)
-    return editor.model, tuple(editor.operations), tuple(editor.notes)
+    parts = [text] if quoted else [p for c in clauses(text) for p in split_parts(c)]
+    later: list[tuple[str, Relation]] = []
+    for part in parts:
+        relation = read_relation(part)
+        if relation is not None:
+            later.append((part, relation))  # the things it names may be added further on
+        elif not _apply(editor, part):
+            _not_understood(editor, part)
+    for part, relation in later:
+        if not _relate(editor, relation) and not _apply(editor, part):
+            _not_understood(editor, part)
+    return FollowUp(editor.model, editor.operations, tuple(editor.notes), tuple(editor.remarks))
 
 
-def _apply(editor: _Editor, clause: str) -> None:
+def _not_understood(editor: Editor, part: str) -> None:
+    editor.remarks.append(f"Not understood: “{' '.join(part.split()).strip(' .!?')[:200]}”.")
+
+
+def _relate(editor: Editor, relation: Relation) -> bool:
+    """A link of two things; "a book has a colour and a publisher" adds a plain field too."""
+    child = editor.entity_named(relation.child)
+    if relation.said:
+        return child is not None and _add_fields(editor, child.name, relation.said)
+    parent = editor.entity_named(relation.parent)
+    for noun, known in ((relation.child, child), (relation.parent, parent)):
+        if known is None and not (
+            noun and (child or parent) and editor.add_entities([Draft(noun)])
+        ):
+            return False
+    child, parent = editor.entity_named(relation.child), editor.entity_named(relation.parent)
+    return child is not None and parent is not None and editor.relate(child, parent)
+
+
+def _add_fields(editor: Editor, name: str, said: str) -> bool:
+    done = [editor.add_field(editor.model.entity(name), part) for part in split_list(said)]
+    return any(done)
+
+
+def _apply(editor: Editor, part: str) -> bool:
     # "rename title to subject" is about a field that is there, else about the app's title.
-    if match := _RENAME.search(clause):
+    if match := _RENAME.search(part):
         found = editor.find_field(match["old"], match["where"] or match["where2"])
-        renames = not _TITLE.match(clause) or _RENAMING.match(clause)
+        renames = not _TITLE.match(part) or _RENAMING.match(part)
         if found and renames and editor.rename_field(found[0], found[1], match["new"]):
-            return
-    if match := _TITLE.match(clause):
+            return True
+    if match := _TITLE.match(part):
         title = capital(clean(match["title"]).strip(" \"'“”«»"))[:60]
         editor.model = editor.model.model_copy(update={"title": title})
         editor.notes.append(f"Change the title to {title}.")
-        return
-    if match := _REMOVE.search(clause):
-        found = editor.find_field(match["old"], match["where"])
-        if found and editor.remove_field(*found):
-            return
-    if match := _ADD.search(clause):
-        _add(editor, match["what"])
-    elif match := _TRACK.match(clause):
-        _add_things(editor, match["what"])
-    elif match := _ALSO.match(clause):
+        return True
+    if match := _REMOVE.search(part):
+        return _remove(editor, match["old"], match["where"])
+    if match := _ADD.search(part):
+        return _add(editor, match["what"])
+    if match := _TRACK.match(part):
+        return _add_pieces(editor, match["what"], things=True)
+    if match := _ALSO.match(part):
         entity = editor.entity_named(noun_of(match["where"]))
-        for part in split_list(match["what"]) if entity else []:
-            current = editor.entity_named(noun_of(match["where"]))
-            if current is not None:
-                editor.add_field(current, part)
-    else:
-        drafts = [d for d in read_message(clause).drafts if editor.entity_named(d.noun) is None]
-        if drafts:
-            editor.add_entities(drafts)
+        return entity is not None and _add_fields(editor, entity.name, match["what"])
+    return _add_drafts(editor, read_message(part).drafts)
 
 
-def _add(editor: _Editor, what: str) -> None:
-    if any(d.items and is_plural(d.noun) for d in read_message(what).drafts) and _add_things(
-        editor, what
-    ):
-        return
-    to = _TO.search(what)
-    entity = editor.entity_named(to["where"]) if to else None
-    if to is not None and entity is not None:
-        for part in split_list(what[: to.start()]):
-            editor.add_field(editor.model.entity(entity.name), part)
-        return
-    if _add_things(editor, what):
-        return
-    main = editor.model.entities[0] if editor.model.entities else None
-    for part in split_list(what) if main else []:
-        assert main is not None
-        editor.add_field(editor.model.entity(main.name), part)
+def _remove(editor: Editor, what: str, where: str | None) -> bool:
+    found = editor.find_field(what, where)
+    if found:
+        return editor.remove_field(*found)
+    done = False
+    labels = split_list(what)
+    for label in labels if len(labels) > 1 else []:
+        found = editor.find_field(label, where)
+        if found and editor.remove_field(*found):
+            done = True
+        else:
+            _not_understood(editor, f"remove {label}")
+    return done or len(labels) > 1
 
 
-def _add_things(editor: _Editor, what: str) -> bool:
-    new = _NEW_THING.match(what)
-    text = new["noun"] if new else what
-    drafts = [d for d in read_message(text).drafts if d.noun]
-    if not drafts:
-        nouns = [noun_of(part) for part in split_list(text)]
-        drafts = [Draft(n) for n in nouns if n and (new or _is_new_thing(n))]
-    drafts = [d for d in drafts if editor.entity_named(d.noun) is None]
-    return bool(drafts) and editor.add_entities(drafts)
+def _add_drafts(editor: Editor, drafts: list[Draft]) -> bool:
+    """Things with their fields; of a thing that is there, the fields it lacks."""
+    done = False
+    for draft in drafts:
+        known = editor.entity_named(draft.noun)
+        if known is None:
+            done |= editor.add_entities([draft])
+        for item in draft.items if known else []:
+            assert known is not None
+            done |= editor.add_field(editor.model.entity(known.name), item)
+    return done
+
+
+def _add(editor: Editor, what: str) -> bool:
+    drafts = [d for d in read_message(what).drafts if d.items]
+    if drafts and all(is_plural(d.noun) or editor.entity_named(d.noun) is None for d in drafts):
+        # Of the last piece only: in "name and a customer" the "a" is no Spanish "to".
+        to = _TO.search((split_list(what) or [""])[-1])
+        if to is None or editor.entity_named(to["where"]) is None:
+            return _add_drafts(editor, drafts)
+    return _add_pieces(editor, what)
+
+
+def _add_pieces(editor: Editor, what: str, *, things: bool = False) -> bool:
+    """ "a rating and notes to books, suppliers": fields to what is named, new things."""
+    drafts = [d for d in read_message(what).drafts if d.items] if things else []
+    if drafts:
+        return _add_drafts(editor, drafts)
+    done = False
+    waiting: list[str] = []
+    for piece in split_list(what):
+        to = _TO.search(piece)
+        entity = editor.entity_named(to["where"]) if to else None
+        if to is not None and entity is not None:
+            for phrase in [*waiting, piece[: to.start()]]:
+                done |= _add_one(editor, phrase, entity.name)
+            waiting = []
+        else:
+            waiting.append(piece)
+    for phrase in waiting:
+        done |= _add_one(editor, phrase, "", things=things)
+    return done
+
+
+def _add_one(editor: Editor, phrase: str, entity: str, *, things: bool = False) -> bool:
+    new = None if entity else _NEW_THING.match(phrase)
+    noun = noun_of(new["noun"] if new else phrase)
+    fresh = noun and not entity and editor.entity_named(noun) is None
+    if fresh and (new or things or _is_new_thing(noun)):
+        return editor.add_entities([Draft(noun)])
+    main = editor.model.entity(entity) if entity else editor.main()
+    return main is not None and not things and editor.add_field(main, phrase)
 
 
 def _is_new_thing(noun: str) -> bool:

@@ -71,3 +71,8 @@ def example_value(field: Field, number: int = 1) -> object:
     if field.kind is FieldKind.CHOICE:
         return field.choices[(number - 1) % len(field.choices)].value
     return values[field.kind]
+
+
+def in_sentence(label: str) -> str:
+    """In the middle of a sentence; an abbreviation stays."""
+    return label if label[:2].isupper() else label[:1].lower() + label[1:]

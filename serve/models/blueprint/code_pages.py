@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from serve.models.blueprint.app_model import AppModel, Entity, Field, FieldKind
-from serve.models.blueprint.code_names import label_key, not_null, options_name
+from serve.models.blueprint.code_names import in_sentence, label_key, not_null, options_name
 from serve.models.blueprint.render import (
     fill,
     jsx_attribute,
@@ -67,7 +67,7 @@ def _spec(model: AppModel, field: Field) -> str:
         return f"    {{ {', '.join(parts)} }},"
     target = model.entity(field.target)
     rows = f"{field.key}Query.data?.rows"
-    hint = literal(f"There is no {_low(target.label)} yet: create one first.")
+    hint = literal(f"There is no {in_sentence(target.label)} yet: create one first.")
     parts.append(f"hint: {rows}.length === 0 ? {hint} : undefined")
     label = f"String(row.{target.display.key})"
     parts.append(f"options: ({rows} ?? []).map((row) => ({{ value: row.id, label: {label} }}))")
@@ -106,11 +106,11 @@ def list_page(model: AppModel, entity: Entity, *, with_edit: bool = True) -> str
         filtered=" || ".join(conditions) or "false",
         title=jsx_attribute(title),
         path=entity.path,
-        new_text=jsx_text(f"New {_low(entity.label)}"),
+        new_text=jsx_text(f"New {in_sentence(entity.label)}"),
         toolbar=toolbar,
         nothing_found=literal("Nothing matches the search and filters."),
-        nothing_yet=literal(f"No {_low(title)} yet."),
-        first_text=jsx_text(f"Create the first {_low(entity.label)}"),
+        nothing_yet=literal(f"No {in_sentence(title)} yet."),
+        first_text=jsx_text(f"Create the first {in_sentence(entity.label)}"),
         display=entity.display.key,
         edit_link=fill("edit_link.tsx", path=entity.path) if with_edit else "",
     )
@@ -127,7 +127,7 @@ def new_page(entity: Entity) -> str:
         type=entity.type_name,
         key=entity.key,
         path=entity.path,
-        title=jsx_attribute(f"New {_low(entity.label)}"),
+        title=jsx_attribute(f"New {in_sentence(entity.label)}"),
         initial=f"{{ {', '.join(defaults)} }}" if defaults else "{}",
     )
 
@@ -138,13 +138,8 @@ def edit_page(entity: Entity) -> str:
         type=entity.type_name,
         key=entity.key,
         path=entity.path,
-        title=jsx_attribute(f"Edit {_low(entity.label)}"),
+        title=jsx_attribute(f"Edit {in_sentence(entity.label)}"),
     )
-
-
-def _low(label: str) -> str:
-    """In the middle of a sentence; an abbreviation stays."""
-    return label if label[:2].isupper() else label[:1].lower() + label[1:]
 
 
 def _import(names: list[str], source: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from serve.models.blueprint.app_model import AppModel, Entity, Widget
+from serve.models.blueprint.app_model import AppModel, Entity, FieldKind, Widget
+from serve.models.blueprint.code_names import in_sentence, label_key
 from serve.models.blueprint.render import fill, jsx_text, literal
 
 
@@ -55,11 +56,17 @@ def dashboard(model: AppModel) -> str:
     for entity in model.entities:
         query = f"{entity.key}Query"
         queries.append(
-            f"  const {query} = useQuery(trpc.{entity.key}.list.queryOptions({{ limit: 1 }}));\n"
+            f"  const {query} = useQuery(trpc.{entity.key}.list.queryOptions({{ limit: 3 }}));\n"
         )
         cards.append(
             fill(
-                "home_card.tsx", path=entity.path, labels=jsx_text(entity.label_plural), query=query
+                "home_card.tsx",
+                path=entity.path,
+                labels=jsx_text(entity.label_plural),
+                new_text=jsx_text(f"New {in_sentence(entity.label)}"),
+                none=jsx_text(f"No {in_sentence(entity.label_plural)} yet."),
+                shown=_shown(entity),
+                query=query,
             )
         )
     return fill(
@@ -68,3 +75,9 @@ def dashboard(model: AppModel) -> str:
         cards="".join(cards),
         description='"Everything at a glance."',
     )
+
+
+def _shown(entity: Entity) -> str:
+    """What names a row: of a reference its words, not its number."""
+    field = entity.display
+    return label_key(field) if field.kind is FieldKind.REFERENCE else field.key

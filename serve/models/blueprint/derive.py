@@ -13,7 +13,12 @@ from serve.models.blueprint.app_model import (
     FieldKind,
     Widget,
 )
-from serve.models.blueprint.field_words import field_kind, make_field, read_field
+from serve.models.blueprint.field_words import (
+    field_kind,
+    make_field,
+    read_field,
+    time_of_day,
+)
 from serve.models.blueprint.grammar import (
     MAX_ENTITIES,
     MAX_FIELDS,
@@ -44,6 +49,12 @@ _CALLED = re.compile(
     re.IGNORECASE,
 )
 _MINUTES = re.compile(r"(\d{1,3})\s*-?\s*(?:min|minute|minuten|minutos)", re.IGNORECASE)
+_FOREIGN = re.compile(
+    r"(?<!\w)(?:une?|una|el|los|las|les|ein|eine[nmrs]?|für|pour|para|mit|avec|con|gestión|gérer"
+    r"|verwalte[nt]?|verwaltung)(?!\w)",
+    re.IGNORECASE,
+)
+ARTICLES = re.compile(r"^(?:(?:une?|una|el|los|las|les?|la|eine?|der|die|das)\s+)+", re.IGNORECASE)
 MAX_TITLE = 60
 _WORDS = (FieldKind.TEXT, FieldKind.LONG_TEXT, FieldKind.EMAIL, FieldKind.URL)
 
@@ -88,6 +99,16 @@ def widget_of(text: str) -> Widget:
         if _contains(low, word):
             return Widget(name)
     return Widget.NONE
+
+
+def is_foreign(text: str) -> bool:
+    return bool(_FOREIGN.search(text))
+
+
+def domain_word(text: str) -> str:
+    """The message's own word for what it wants: "Bibliothek" rather than "Library"."""
+    low = text.lower()
+    return next((word for word in lexicon().domains if _contains(low, word)), "")
 
 
 def domain_of(text: str) -> DomainEntry | None:
@@ -183,7 +204,7 @@ def build_entities(
         for shell, draft, entry in shells
     ]
     built = [_related(e, relations, known) for e in built]
-    return _parents_first(built, existing)
+    return parents_first(built, existing)
 
 
 def entry_of(noun: str) -> EntityEntry | None:
@@ -235,7 +256,7 @@ def _fields(
             make_field("Name", FieldKind.TEXT, required=True),
             make_field("Description", FieldKind.LONG_TEXT),
         ]
-    return settle(found)
+    return settle([time_of_day(f, tuple(found)) for f in found])
 
 
 def settle(found: list[Field]) -> tuple[Field, ...]:
@@ -320,7 +341,7 @@ def _related(entity: Entity, relations: list[tuple[str, str]], known: dict[str, 
     return entity.model_copy(update={"fields": kept})
 
 
-def _parents_first(built: list[Entity], existing: tuple[Entity, ...]) -> tuple[Entity, ...]:
+def parents_first(built: list[Entity], existing: tuple[Entity, ...]) -> tuple[Entity, ...]:
     """A reference that would close a circle is left out: something has to exist first."""
     placed = {e.name for e in existing}
     ordered: list[Entity] = []
@@ -351,22 +372,24 @@ def title_of(
             r"\s+(?:with|mit|avec|con|for|that|where|für)\s+", called["title"], maxsplit=1
         )[0]
         return capital(title.strip())[:MAX_TITLE]
+    own = is_foreign(text)  # its own words then: an English title would stand out
+    if domain is not None and own and (word := domain_word(text)):
+        return capital(word)[:MAX_TITLE]
     if domain is not None and (not entities or any(_is_of(e, domain) for e in entities)):
         return domain.title
     if entities:
         labels = [e.label_plural for e in entities]
-        return (labels[0] if len(labels) == 1 else f"{labels[0]} and {labels[1].lower()}")[
-            :MAX_TITLE
-        ]
+        second = [labels[1] if own else labels[1].lower()] if len(labels) > 1 else []
+        return (" & " if own else " and ").join([labels[0], *second])[:MAX_TITLE]
     if widget not in (Widget.LANDING, Widget.NONE):
         return widget.value.capitalize()
     match = re.search(
-        r"\b(?:for|für|pour|para)\s+(?:an?\s+|my\s+|the\s+|our\s+|eine[nr]?\s+|une?\s+)?(?P<what>[^.,;:!?\n]{2,50})",
+        r"\b(?:for|für|pour|para)\s+(?:(?:an?|my|the|our|ein|eine[nmrs]?|mein\w*|unsere?n?|une?|una|le|la|les|el|los|las|mi|mon|ma)\s+)?(?P<what>[^.,;:!?\n]{2,50})",
         text,
         re.I,
     )
     what = match["what"] if match else noun_of(text) or text
-    what = " ".join(what.split())[:MAX_TITLE].strip(" \"'“”«»")
+    what = ARTICLES.sub("", " ".join(what.split()))[:MAX_TITLE].strip(" \"'“”«»")
     return capital(what) if any(c.isalnum() for c in what) else "Welcome"
 
 

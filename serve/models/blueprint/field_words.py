@@ -78,10 +78,20 @@ _STATUS = ("Open", "In progress", "Done")
 _LEVELS = ("Low", "Medium", "High")
 
 
+_HOW_MANY = re.compile(
+    r"^(?:(?:anzahl|menge|cantidad|quantité|quantity|count of)\b|number of\s+\w+s$"
+    r"|nombre d['\u2019]|nombre des\s|nombre de \w+[sx]$|n[uú]mero de \w+s$)",
+    re.IGNORECASE,
+)
+_TIMES = ("hora", "heure", "uhrzeit", "time")
+
+
 def field_kind(phrase: str) -> FieldKind | None:
     """What the words of a field name are known to mean; the last word decides."""
     words = lexicon().field_words
     low = phrase.strip().lower()
+    if _HOW_MANY.match(low):
+        return FieldKind.INTEGER
     joined = re.sub(r"[\s-]+", "_", low)
     for candidate in (joined, low, snake(low)):
         if candidate in words:
@@ -147,6 +157,14 @@ def read_field(phrase: str) -> Field | None:
         choices=choices,
         bounds=(low, high) if low is not None and high is not None and low < high else None,
     )
+
+
+def time_of_day(field: Field, beside: tuple[Field, ...]) -> Field:
+    """Beside a date of its own a time is the time of day ("18:30"); alone it is date and time."""
+    dated = any(f.kind is FieldKind.DATE for f in beside)
+    if dated and field.kind is FieldKind.DATETIME and field.label.lower() in _TIMES:
+        return field.model_copy(update={"kind": FieldKind.TEXT})
+    return field
 
 
 def make_field(

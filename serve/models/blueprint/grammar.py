@@ -17,7 +17,9 @@ _WORD = re.compile(r"[^\W_][\w'’&/+-]*")
 _CALL = re.compile(
     r"^(?P<noun>[^():,]{2,40}?)\s*\((?P<list>[^()]*,[^()]*(?:\([^()]*\)[^()]*)*)\)\s*\.?$"
 )
-_DATE_AND_TIME = re.compile(r"\bdate (?:and|&) time\b", re.IGNORECASE)
+_DATE_AND_TIME = re.compile(
+    r"\b(date|datum|fecha) (?:and|&|und|et|y) (time|uhrzeit|heure|hora)\b", re.IGNORECASE
+)
 _BELONGS = re.compile(
     r"(?:each|every|an?|jede[rs]?|chaque|cada)\s+(?P<child>[\w -]{2,40}?)\s+"
     r"(?:belongs to|is for|has one|has an?|gehört zu(?: einem| einer)?|appartient à)\s+"
@@ -89,7 +91,7 @@ def _starts_entity(text: str) -> bool:
 
 def split_list(text: str) -> list[str]:
     """At commas and the words for "and", never inside parentheses."""
-    text = _DATE_AND_TIME.sub("date-time", text)
+    text = _DATE_AND_TIME.sub(r"\1-\2", text)
     parts, depth, current = [], 0, ""
     for char in text:
         depth += (char in "((") - (char in "))")

@@ -15,6 +15,7 @@ from serve.models.blueprint.code_names import example_value
 
 DISCLAIMER = "blueprint is a deterministic program, not a language model."
 ONE_TASK_ENTITIES = 3
+MAX_SUMMARY = 1_900
 DESIGN_MARK = "Machine-readable (blueprint): "
 PAGES_SCOPE = ("src/**", "index.html", "README.md", ".appfleet/blueprint.json")
 
@@ -115,12 +116,11 @@ def _title_of(change: Change) -> str:
 def _summary(change: Change) -> str:
     model = change.model
     if not change.understood:
-        return (
-            "The message names no change that could be recognised, so nothing is changed. "
-            'Try "add phone to customers" or "rename stage to phase".'
-        )
+        lead = "The message names no change that could be made, so nothing is changed."
+        hint = 'Try "add phone to customers" or "rename stage to phase".'
+        return " ".join([lead, *change.remarks, hint])[:MAX_SUMMARY]
     if change.previous is not None:
-        return " ".join(change.notes)
+        return " ".join([*change.notes, *change.remarks])[:MAX_SUMMARY]
     if not model.entities:
         return f"{model.title}: one page in the browser, no tables."
     names = ", ".join(e.label_plural for e in model.entities)

@@ -50,6 +50,7 @@ def files_of(model: AppModel, fault: Fault = Fault.NONE) -> dict[str, str]:
         files |= play_files(model, wrong_test=wrong)
     if model.entities:
         files["src/pages/HomePage.tsx"] = dashboard(model)
+        files["src/pages/home.css"] = fill("home.css")
         files["server/search.ts"] = fill("search.ts")
         files["tests/examples.ts"] = examples(model)
     for entity in model.entities:

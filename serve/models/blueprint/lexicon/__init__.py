@@ -104,6 +104,12 @@ def change_pattern(name: str) -> re.Pattern[str]:
 
 
 @lru_cache(maxsize=1)
+def landing_copy() -> dict[str, Any]:
+    """What a landing page says, by the words of its subject; `other` for the rest."""
+    return _load("landing.json")
+
+
+@lru_cache(maxsize=1)
 def quiz_questions() -> tuple[dict[str, object], ...]:
     return tuple(json.loads(_text("quiz.json")))
 

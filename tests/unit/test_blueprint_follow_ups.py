@@ -115,6 +115,22 @@ def test_a_part_that_is_not_understood_is_named_in_the_plan() -> None:
     assert "Not understood: “dance”." in Build("dance", dict(first.files)).plan().summary
 
 
+@pytest.mark.parametrize("wish", ["add dark mode", "Can you add a chart of books by year?"])
+def test_a_wish_for_a_feature_is_named_and_makes_no_column(wish: str) -> None:
+    found = derive_change(wish, BOOKS)
+    assert found.operations == ()
+    assert found.remarks == (f"Not understood: “{wish.strip('?')}”.",)
+
+
+def test_a_thing_may_belong_to_two_others_and_a_please_is_no_column() -> None:
+    said = (
+        "Add shelves with code and loans with day; every loan belongs to a book and a shelf, please"
+    )
+    found = derive_change(said, BOOKS)
+    assert {"book_id", "shelf_id"} <= set(kinds(found, "loan"))
+    assert found.remarks == ()
+
+
 @pytest.mark.parametrize(
     "label",
     [

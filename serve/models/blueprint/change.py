@@ -28,6 +28,7 @@ _ADD = change_pattern("add")
 _TO = change_pattern("to")
 _ALSO = change_pattern("also")
 _TRACK = change_pattern("track")
+_FEATURE = change_pattern("feature")
 _NEW_THING = change_pattern("new_thing")
 
 
@@ -162,8 +163,10 @@ def _add_pieces(editor: Editor, what: str, *, things: bool = False) -> bool:
             waiting = []
         else:
             waiting.append(piece)
-    for phrase in waiting:
-        done |= _add_one(editor, phrase, "", things=things)
+    missed = [p for p in waiting if not _add_one(editor, p, "", things=things)]
+    done |= len(missed) < len(waiting)
+    for phrase in missed if done else []:
+        _not_understood(editor, phrase)
     return done
 
 
@@ -173,6 +176,8 @@ def _add_one(editor: Editor, phrase: str, entity: str, *, things: bool = False) 
     fresh = noun and not entity and editor.entity_named(noun) is None
     if fresh and (new or things or _is_new_thing(noun)):
         return editor.add_entities([Draft(noun)])
+    if not entity and _FEATURE.search(phrase):
+        return False  # "add dark mode" is no column
     main = editor.model.entity(entity) if entity else editor.main()
     return main is not None and not things and editor.add_field(main, phrase)
 

@@ -10,9 +10,11 @@ from serve.models.blueprint.lexicon import change_pattern
 
 _QUOTED = re.compile(r"\"[^\"]*\"|“[^”]*”|«[^»]*»|„[^“”]*[“”]")
 _NEXT = change_pattern("next_part")
+_POLITE_END = change_pattern("polite_end")
 _RENAMES = change_pattern("renames")
 _PAIR = change_pattern("pair")
 _BELONGS = change_pattern("belongs")
+_BELONGS_LIST = change_pattern("belongs_list")
 _LINK = change_pattern("link")
 _HAS_MANY = change_pattern("has_many")
 _HAS = change_pattern("has")
@@ -29,6 +31,7 @@ class Relation:
 
 def split_parts(clause: str) -> list[str]:
     """At the words that start another wish, never inside quotes."""
+    clause = _POLITE_END.sub("", clause)
     quoted = [m.span() for m in _QUOTED.finditer(clause)]
     parts: list[str] = []
     start = 0
@@ -58,6 +61,6 @@ def read_relation(part: str) -> Relation | None:
         return Relation(child=noun_of(match["child"]), parent=noun_of(match["parent"]))
     if match := _BELONGS.match(part) or _LINK.match(part):
         return Relation(child=noun_of(match["child"]), parent=noun_of(match["parent"]))
-    if match := _HAS.match(part):
+    if match := _BELONGS_LIST.match(part) or _HAS.match(part):
         return Relation(child=noun_of(match["child"]), parent="", said=match["said"])
     return None

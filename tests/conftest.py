@@ -17,7 +17,9 @@ from psycopg.conninfo import make_conninfo
 
 from fleet.drivers.postgres.server import EmbeddedServer
 from fleet.drivers.postgres.store.store import PostgresStore
-from tests.running_platform import platform as platform  # one platform for all who want one
+from tests.running_platform import platform
+
+__all__ = ["platform"]  # one platform a session, for all who want one
 
 _TEMPLATE = "template_store"
 

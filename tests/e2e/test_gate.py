@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
-from fleet.drivers.git.repositories import GitRepositories
-from fleet.drivers.memory.store import MemoryStore
 
 from fleet.domain.ids import AppSlug, BuildId, CommitId, ProjectId
 from fleet.domain.plan import Contract, Procedure, ProcedureKind
 from fleet.domain.repository import NewCommit
 from fleet.domain.verdict import CheckName, CheckOutcome, GateRequest, Verdict
+from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
 from fleet.drivers.chromium.browser import ChromiumBrowser
+from fleet.drivers.git.repositories import GitRepositories
+from fleet.drivers.memory.store import MemoryStore
 from fleet.drivers.postgres.timelines.local import LocalTimelines
 from fleet.drivers.system.clock import SystemClock
 from fleet.verification.gate import Gate

@@ -48,6 +48,7 @@ def _by_hand() -> dict[str, float]:
     servers: list[subprocess.Popen[bytes]] = []
     env = {
         "PATH": f"{NODE_FOLDER / 'bin'}:{app / 'node_modules' / '.bin'}:/usr/bin:/bin",
+        "NODE_USE_SYSTEM_CA": "1",
         "HOME": str(folder),
         "DATABASE_URL": f"postgresql://app@{str(folder).replace('/', '%2F')}/postgres",
         "SOCKET": str(folder / "http.sock"),

@@ -15,6 +15,7 @@ import pytest
 
 from catalog.catalog import load_catalog, scaffold_files
 from fleet.drivers.bubblewrap.jail import APP_UID, DATABASE_UID, Jail, jailed_uid
+from fleet.drivers.bubblewrap.node import NPM_ENVIRONMENT
 from tests.catalog.built_app import NODE, App
 
 NPM = NODE / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
@@ -64,6 +65,7 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     subprocess.run(
         [NODE / "bin" / "node", NPM, "ci", "--ignore-scripts"],
         cwd=folder,
+        env={**os.environ, **NPM_ENVIRONMENT},
         check=True,
         capture_output=True,
         timeout=110,

@@ -21,7 +21,15 @@ import structlog
 
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
 from fleet.drivers.bubblewrap.jail import APP_UID, Jail, jailed_uid
-from fleet.drivers.bubblewrap.node import INSIDE, INSIDE_BIN, INSIDE_NPM, NODE, NODE_FOLDER, NPM
+from fleet.drivers.bubblewrap.node import (
+    INSIDE,
+    INSIDE_BIN,
+    INSIDE_NPM,
+    NODE,
+    NODE_FOLDER,
+    NPM,
+    NPM_ENVIRONMENT,
+)
 from fleet.drivers.bubblewrap.packages import (
     PREBUNDLE_FILES,
     entry_name,
@@ -79,7 +87,7 @@ class NodeStore:
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(app / name, making / name)
         command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        environment = {**os.environ, "PATH": f"{NODE_FOLDER / 'bin'}:/usr/bin:/bin"}
+        environment = {**os.environ, **NPM_ENVIRONMENT}
         environment.pop("NODE_ENV", None)  # production would leave out what the gate needs
         try:
             done = subprocess.run(

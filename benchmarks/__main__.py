@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.baseline import measure_by_hand
@@ -17,20 +18,13 @@ from benchmarks.running import running_platform
 def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     parser.add_argument("--json", type=Path, default=Path("bench.json"))
-    parser.add_argument("--only", choices=("databases", "messages", "baseline"), default=None)
+    parser.add_argument("--only", choices=tuple(STAGES), default=None)
     chosen = parser.parse_args()
     figures: list[Figure] = []
-    if chosen.only in (None, "databases"):
-        figures += asyncio.run(measure_databases())
-    if chosen.only in (None, "messages"):
-        with running_platform() as platform:
-            figures.append(
-                Figure(name="appfleet up, ready", unit="s", runs=(platform.ready_s,), target=25.0)
-            )
-            idle = measure_idle_memory(platform)
-            figures += [*measure_messages(platform), idle]
-    if chosen.only in (None, "baseline"):
-        figures += measure_by_hand()
+    for name, measure in STAGES.items():
+        if chosen.only in (None, name):
+            figures += measure()
+            write_json(figures, chosen.json)  # a later stage that fails loses nothing
     ratio = _ratio(figures)
     if ratio:
         figures.append(ratio)
@@ -38,6 +32,20 @@ def main() -> int:
     write_json(figures, chosen.json)
     sys.stdout.write(f"written to {chosen.json}\n")
     return 0
+
+
+def _measure_platform() -> list[Figure]:
+    with running_platform() as platform:
+        ready = Figure(name="appfleet up, ready", unit="s", runs=(platform.ready_s,), target=25.0)
+        idle = measure_idle_memory(platform)
+        return [ready, *measure_messages(platform), idle]
+
+
+STAGES: dict[str, Callable[[], list[Figure]]] = {
+    "messages": _measure_platform,
+    "baseline": measure_by_hand,
+    "databases": lambda: asyncio.run(measure_databases()),
+}
 
 
 def _ratio(figures: list[Figure]) -> Figure | None:

@@ -14,13 +14,13 @@ import httpx
 
 from benchmarks.figure import Figure
 from catalog.catalog import scaffold_files
-from fleet.drivers.bubblewrap.jail import DATABASE_UID
 from fleet.drivers.bubblewrap.node import NODE_FOLDER
 from fleet.drivers.chromium.browser import find_chromium
 from fleet.drivers.postgres.timelines.compute import INSTALLATION
 
 ROUNDS = 3
 TIMEOUT_S = 300
+NOBODY = 65_534  # initdb wants a uid that has a name
 _POSTGRES = INSTALLATION / "bin"
 
 
@@ -100,8 +100,8 @@ def _database(folder: Path, data: Path) -> subprocess.Popen[bytes]:
     user: list[str] = []
     if os.geteuid() == 0:
         folder.chmod(0o777)
-        os.chown(data, DATABASE_UID, DATABASE_UID)
-        user = ["setpriv", f"--reuid={DATABASE_UID}", f"--regid={DATABASE_UID}", "--clear-groups"]
+        os.chown(data, NOBODY, NOBODY)
+        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
     initdb = [*user, str(_POSTGRES / "initdb"), "-D", str(data), "-U", "app", "--auth=trust"]
     subprocess.run(initdb, check=True, capture_output=True, timeout=TIMEOUT_S)
     server = subprocess.Popen(

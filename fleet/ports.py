@@ -32,9 +32,16 @@ from fleet.domain.plan import Plan
 from fleet.domain.project import Owner, Project, ProjectState, Spec
 from fleet.domain.repository import NewCommit, TreeEntry
 from fleet.domain.resource import Resource, ResourceKind
-from fleet.domain.timeline import Endpoint, Migration, SqlResult, Timeline
+from fleet.domain.timeline import Checkpoint, Endpoint, Migration, SqlResult, Timeline
 from fleet.domain.verdict import CheckResult, GateRequest, Verdict
-from fleet.domain.workload import Command, CommandResult, Workload, WorkloadStatus
+from fleet.domain.workload import (
+    Command,
+    CommandResult,
+    PackageChange,
+    PackageManifest,
+    Workload,
+    WorkloadStatus,
+)
 
 
 class NewStep(Frozen):
@@ -57,6 +64,14 @@ class RecordedVerdict(Frozen):
     attempt: int
     verdict: Verdict
     at: datetime
+
+
+class Spending(Frozen):
+    """What an owner's builds spent; `wall_s` sums the time of their steps."""
+
+    steps: int = 0
+    usage: Usage = Usage()
+    wall_s: float = 0.0
 
 
 class Store(Protocol):
@@ -111,6 +126,18 @@ class Store(Protocol):
         self, lease: Lease, task: TaskId, attempt: int, verdict: Verdict
     ) -> None: ...  # the same (task, attempt) again: no change
     async def verdicts(self, build: BuildId) -> list[RecordedVerdict]: ...
+
+    # By content: the key says what was judged (see `fleet.verification.memory`).
+    async def remember_verdict(self, project: ProjectId, key: str, verdict: Verdict) -> None: ...
+    async def remembered_verdict(self, project: ProjectId, key: str) -> Verdict | None: ...
+
+    # Budgets. `continue_build` queues a build that ran out of budget again, with a fresh one:
+    # Conflict unless it is `out_of_budget` and its project's newest. Its record is kept.
+    async def continue_build(self, build: BuildId) -> Build: ...
+    async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending: ...
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None: ...  # again: no change
+    async def checkpoints(self, project: ProjectId) -> list[Checkpoint]: ...  # oldest first
 
     # Events, numbered per project without gaps.
     async def append_event(
@@ -181,6 +208,11 @@ class Runtime(Protocol):
     async def status(self, workload: WorkloadId) -> WorkloadStatus: ...  # ABSENT, never NotFound
     async def workloads(self) -> list[WorkloadStatus]: ...
     async def logs(self, workload: WorkloadId, lines: int = 200) -> str: ...
+    # npm resolves outside any sandbox with install scripts off, and the store is built.
+    # InvalidInput for a name or version that does not exist or is not allowed: the model reads it.
+    async def change_packages(
+        self, manifest: PackageManifest, change: PackageChange
+    ) -> PackageManifest: ...
     async def stop(self, workload: WorkloadId) -> None: ...
     async def delete(self, workload: WorkloadId) -> None: ...
     async def close(self) -> None: ...

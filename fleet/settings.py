@@ -6,13 +6,23 @@ import hashlib
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 def default_data_dir() -> Path:
     root = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
     return Path(root) / "appfleet"
+
+
+class Price(BaseModel):
+    """US dollars per million tokens; `repeated` is for a cached prefix, None: as `prompt`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    prompt: float = Field(default=0.0, ge=0)
+    completion: float = Field(default=0.0, ge=0)
+    repeated: float | None = Field(default=None, ge=0)
 
 
 class Settings(BaseSettings):
@@ -34,11 +44,44 @@ class Settings(BaseSettings):
     model_timeout_s: float = 120.0
     model_max_retries: int = 4
 
-    # Bounds of one build.
-    max_steps: int = 200
+    # US dollars per million tokens by model name: {"m": {"prompt": 3, "repeated": 0.3,
+    # "completion": 15}}. A model without a price costs nothing.
+    model_prices: dict[str, Price] = {}
+
+    # Budget of one build, and of an owner's builds over a period; 0 means no bound.
+    max_steps: int = 400
     max_prompt_tokens: int = 8_000_000
     max_completion_tokens: int = 400_000
+    max_cost_usd: float = 0.0
     max_build_s: float = 3_600.0
+    owner_max_steps: int = 0
+    owner_max_prompt_tokens: int = 0
+    owner_max_completion_tokens: int = 0
+    owner_max_cost_usd: float = 0.0
+    owner_max_wall_s: float = 0.0
+    owner_period_s: float = 86_400.0
+
+    # The conversation is compacted above the high mark, down to about the low one.
+    context_high_tokens: int = 100_000
+    context_low_tokens: int = 33_000
+
+    # Anti-spiral: how often before the rule holds (see fleet/generation/limits.py).
+    spiral_same_calls: int = 3
+    spiral_idle_steps: int = 12
+    spiral_silent_steps: int = 1
+    spiral_alternations: int = 2
+    spiral_rewrites: int = 5
+    spiral_same_evidence: int = 2
+    spiral_no_progress: int = 4
+    spiral_oversized: int = 2
+
+    # Deadlines of the gate's checks.
+    typescript_timeout_s: float = 60.0
+    contract_timeout_s: float = 60.0
+    tests_timeout_s: float = 60.0
+    browse_timeout_s: float = 60.0
+
+    # Attempts, and sizes of one piece.
     max_plan_attempts: int = 3
     max_task_attempts: int = 4
     max_write_bytes: int = 200_000

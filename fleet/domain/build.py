@@ -59,7 +59,8 @@ class Build(Frozen):
     """`model` overrides the configured models for this build. `commit` is its last green commit.
 
     `base` is the project's head when the build was first planned (None for a first build).
-    `explanation` is plain words for the user once the state is final.
+    `explanation` is plain words for the user once the state is final. Steps up to `budget_from`
+    were paid from budgets already spent; a continued build has a fresh one.
     """
 
     id: BuildId
@@ -73,6 +74,7 @@ class Build(Frozen):
     commit: CommitId | None
     explanation: str
     usage: Usage
+    budget_from: int = 0
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
@@ -92,7 +94,8 @@ class Task(Frozen):
 class StepKind(StrEnum):
     ARCHITECT = "architect"  # one completion of the architect
     PRODUCER = "producer"  # one completion of the producer and the results of its tool calls
-    GATE = "gate"  # one gate run; `note` carries the evidence told to the producer
+    GATE = "gate"  # one gate run; its message carries the evidence told to the producer
+    COMPACTION = "compaction"  # replaces the conversation before it by its one message
 
 
 class Step(Frozen):

@@ -42,17 +42,26 @@ class ToolSchema(Frozen):
 
 
 class Usage(Frozen):
-    """Tokens; `completions` counts model calls."""
+    """Tokens; `completions` counts model calls.
+
+    `repeated_tokens` are the prompt tokens that repeat the previous prompt's prefix, which a
+    serving engine's prefix cache answers for. `cost_microusd` is in millionths of a dollar, by the
+    settings' prices.
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     completions: int = 0
+    repeated_tokens: int = 0
+    cost_microusd: int = 0
 
     def plus(self, other: Usage) -> Usage:
         return Usage(
             prompt_tokens=self.prompt_tokens + other.prompt_tokens,
             completion_tokens=self.completion_tokens + other.completion_tokens,
             completions=self.completions + other.completions,
+            repeated_tokens=self.repeated_tokens + other.repeated_tokens,
+            cost_microusd=self.cost_microusd + other.cost_microusd,
         )
 
 
@@ -81,6 +90,11 @@ class FinishReason(StrEnum):
 
 
 class Completion(Frozen):
+    """`refusal` is what the model says when it will not; `reasoning_chars` counts its thinking,
+    which is not kept."""
+
     message: ChatMessage
     finish: FinishReason
     usage: Usage
+    refusal: str = ""
+    reasoning_chars: int = 0

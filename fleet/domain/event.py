@@ -29,7 +29,21 @@ class EventKind(StrEnum):
     TASK_FAILED = "task.failed"  # task, reason
     APP_READY = "app.ready"  # slug, preview_url, commit
     BUILD_FINISHED = "build.finished"  # state, explanation, elapsed_s
-    NOTICE = "notice"  # text: a retry, a budget warning, a broken spiral
+    NOTICE = "notice"  # text: a retry, a budget warning
+    BUILD_CONTINUED = "build.continued"  # steps, tasks_done
+    CONTEXT_COMPACTED = "context.compacted"  # task, steps, by ("model" or "rule"), why
+    SCOPE_LEFT = "scope.left"  # task, path, reason
+    CHECKPOINT_TAKEN = "checkpoint.taken"  # checkpoint, commit, reason
+    PACKAGES_CHANGED = "packages.changed"  # task, packages
+    # Anti-spiral, one per rule: task, level ("message", "forced", "fresh", "failed"), text
+    SPIRAL_SAME_CALL = "spiral.same_call"
+    SPIRAL_NO_EDIT = "spiral.no_edit"
+    SPIRAL_ALTERNATING = "spiral.alternating"
+    SPIRAL_REWRITES = "spiral.rewrites"
+    SPIRAL_SAME_EVIDENCE = "spiral.same_evidence"
+    SPIRAL_NO_PROGRESS = "spiral.no_progress"
+    SPIRAL_NO_TOOL = "spiral.no_tool"
+    SPIRAL_OVERSIZED = "spiral.oversized"
 
 
 class Event(Frozen):

@@ -17,6 +17,7 @@ CommitId = NewType("CommitId", str)  # 40 hex digits
 TimelineId = NewType("TimelineId", str)
 EndpointId = NewType("EndpointId", str)
 WorkloadId = NewType("WorkloadId", str)
+CheckpointId = NewType("CheckpointId", str)
 
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _PROJECT = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

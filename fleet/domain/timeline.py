@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from enum import StrEnum
 
 from pydantic import JsonValue
 
 from fleet.domain.frozen import Frozen
-from fleet.domain.ids import EndpointId, TimelineId
+from fleet.domain.ids import CheckpointId, CommitId, EndpointId, ProjectId, TimelineId
 
 
 class Timeline(Frozen):
+    """`lsn` is where a branch left its source ("0/1A2B3C"), "" for one that has none."""
+
     id: TimelineId
     parent: TimelineId | None
     copied: bool  # True: plain copy, because the filesystem cannot reflink
     elapsed_s: float
+    lsn: str = ""
+
+
+class Checkpoint(Frozen):
+    """One coherent moment of a project: its code and, as a branch of its own, its data."""
+
+    id: CheckpointId
+    project: ProjectId
+    commit: CommitId
+    timeline: TimelineId
+    lsn: str
+    reason: str
+    created_at: datetime
 
 
 class ComputeState(StrEnum):

@@ -64,3 +64,18 @@ class CommandResult(Frozen):
     stdout: str
     stderr: str
     elapsed_s: float
+
+
+class PackageManifest(Frozen):
+    """An app's package.json and package-lock.json, as texts."""
+
+    package: str
+    lock: str
+
+
+class PackageChange(Frozen):
+    """`add` holds "name" or "name@version"; `dev` puts them among the development packages."""
+
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    dev: bool = False

@@ -8,8 +8,8 @@ values (%(id)s, %(project)s, %(message)s, %(model)s, %(state)s);
 
 -- name: one
 select b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
-       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.created_at,
-       b.started_at, b.finished_at
+       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,
+       b.cost_microusd, b.budget_from, b.created_at, b.started_at, b.finished_at
 from builds b join messages m on m.id = b.message
 where b.id = %(build)s;
 
@@ -18,16 +18,16 @@ select id from builds where id = %(build)s for no key update;
 
 -- name: of_project
 select b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
-       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.created_at,
-       b.started_at, b.finished_at
+       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,
+       b.cost_microusd, b.budget_from, b.created_at, b.started_at, b.finished_at
 from builds b join messages m on m.id = b.message
 where b.project = %(project)s
 order by b.seq;
 
 -- name: unfinished
 select b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
-       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.created_at,
-       b.started_at, b.finished_at
+       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,
+       b.cost_microusd, b.budget_from, b.created_at, b.started_at, b.finished_at
 from builds b join messages m on m.id = b.message
 where b.finished_at is null
 order by b.seq;
@@ -66,7 +66,9 @@ update builds set
     last_step = last_step + 1,
     prompt_tokens = prompt_tokens + %(prompt_tokens)s,
     completion_tokens = completion_tokens + %(completion_tokens)s,
-    completions = completions + %(completions)s
+    completions = completions + %(completions)s,
+    repeated_tokens = repeated_tokens + %(repeated_tokens)s,
+    cost_microusd = cost_microusd + %(cost_microusd)s
 where id = %(build)s
 returning last_step;
 

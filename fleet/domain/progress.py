@@ -1,0 +1,53 @@
+"""What a step did, as typed facts that outlive the text of the conversation. Pure."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from fleet.domain.build import Step
+from fleet.domain.frozen import Frozen
+
+NOTES_FACT = "notes"
+
+
+class SqlRun(Frozen):
+    """`database` is "dev" or "draft"; `rows` it read or changed; `error` is "" when it ran."""
+
+    statement: str
+    database: str
+    rows: int = 0
+    error: str = ""
+
+
+class CheckRun(Frozen):
+    """A check the producer ran itself ("typecheck", "tests"); `fingerprint` "" when it passed."""
+
+    check: str
+    passed: bool
+    fingerprint: str = ""
+
+
+class ScopeExit(Frozen):
+    """A write outside the task's file scope, and why the model said it was needed."""
+
+    path: str
+    reason: str
+
+
+class StepNotes(Frozen):
+    """`decisions`, `checkpoints` (ids) and `packages` ("+zod@4.1.0", "-left-pad") are words."""
+
+    sql: tuple[SqlRun, ...] = ()
+    checks: tuple[CheckRun, ...] = ()
+    decisions: tuple[str, ...] = ()
+    scope_exits: tuple[ScopeExit, ...] = ()
+    checkpoints: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+
+def notes_of(step: Step) -> StepNotes:
+    """Empty for steps recorded before there were notes."""
+    try:
+        return StepNotes.model_validate(step.facts.get(NOTES_FACT) or {})
+    except ValidationError:
+        return StepNotes()

@@ -37,10 +37,12 @@ class Contract(Frozen):
     """Pages are paths in the browser ("/", "/customers"). Tables live in schema `public`.
 
     Probes run in the order of `procedures`, so a `create` stands before the `get` of its row.
+    `columns` names columns that a declared table must have; a table may be left out of it.
     """
 
     procedures: tuple[Procedure, ...] = ()
     tables: tuple[str, ...] = ()
+    columns: dict[str, tuple[str, ...]] = {}
     pages: tuple[str, ...] = ("/",)
 
     @field_validator("tables")
@@ -60,7 +62,10 @@ class Contract(Frozen):
         return value
 
     @model_validator(mode="after")
-    def _unique(self) -> Contract:
+    def _consistent(self) -> Contract:
+        undeclared = sorted(set(self.columns) - set(self.tables))
+        if undeclared:
+            raise ValueError(f"columns of tables that are not declared: {', '.join(undeclared)}")
         for kind, names in (
             ("procedure", [p.name for p in self.procedures]),
             ("table", list(self.tables)),

@@ -26,6 +26,20 @@ class CheckOutcome(StrEnum):
     FAILED = "failed"
     SKIPPED = "skipped"  # nothing of this check's kind applies to the change; says why in a note
     BLOCKED = "blocked"  # another check's failure made it impossible to run (app did not start)
+    CUT = "cut"  # the verdict was red already, so it was not waited for; says nothing of the app
+    NOT_RUN = "not_run"  # the platform could not run it (no Chromium); the note says what to do
+
+
+class VerdictState(StrEnum):
+    """What a verdict says of the app. NOT_VERIFIED says nothing: the platform could not judge."""
+
+    GREEN = "green"
+    RED = "red"
+    NOT_VERIFIED = "not_verified"
+
+
+_RED = frozenset({CheckOutcome.FAILED, CheckOutcome.BLOCKED})
+_GREEN = frozenset({CheckOutcome.PASSED, CheckOutcome.SKIPPED})
 
 
 class Finding(Frozen):
@@ -63,20 +77,43 @@ class CheckResult(Frozen):
 
 
 class Verdict(Frozen):
-    """`phases` splits the elapsed seconds by name ("twin", "typescript", …)."""
+    """`phases` splits the elapsed seconds by name ("twin", "typescript", …).
+
+    `cached_from` names the gate run that really judged these same inputs; "" means this one did.
+    """
 
     commit: CommitId
     results: tuple[CheckResult, ...]
     elapsed_s: float
     phases: dict[str, float] = {}
+    cached_from: str = ""
+
+    @property
+    def state(self) -> VerdictState:
+        """Red as soon as something of the app's is found; green only if all that applies ran."""
+        outcomes = {r.outcome for r in self.results}
+        if outcomes & _RED:
+            return VerdictState.RED
+        if CheckOutcome.PASSED in outcomes and outcomes <= _GREEN:
+            return VerdictState.GREEN
+        return VerdictState.NOT_VERIFIED
 
     @property
     def green(self) -> bool:
-        """No check failed or was blocked, and at least one really ran."""
-        outcomes = [r.outcome for r in self.results]
-        return CheckOutcome.PASSED in outcomes and all(
-            o in (CheckOutcome.PASSED, CheckOutcome.SKIPPED) for o in outcomes
+        """No check failed or was blocked or left out, and at least one really ran."""
+        return self.state is VerdictState.GREEN
+
+    @property
+    def whole(self) -> bool:
+        """Every check came to its own end: the same inputs would give this verdict again."""
+        return self.state is not VerdictState.NOT_VERIFIED and not any(
+            r.outcome in (CheckOutcome.CUT, CheckOutcome.NOT_RUN) for r in self.results
         )
+
+    @property
+    def unrun(self) -> tuple[CheckResult, ...]:
+        """The checks that the platform could not run; their notes say why and what to do."""
+        return tuple(r for r in self.results if r.outcome is CheckOutcome.NOT_RUN)
 
     @property
     def findings(self) -> tuple[tuple[CheckName, Finding], ...]:
@@ -88,6 +125,7 @@ class GateRequest(Frozen):
 
     The twin is called after it, so a retry finds and removes what a killed run left behind.
     `base` is the last green commit (None on a first build): browse runs when browser files differ.
+    `fresh` judges anew what a remembered verdict could answer (benchmarks, the corpus).
     """
 
     run: str
@@ -98,3 +136,4 @@ class GateRequest(Frozen):
     commit: CommitId
     base: CommitId | None
     contract: Contract
+    fresh: bool = False

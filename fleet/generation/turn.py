@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.domain.chat import ChatMessage, CompletionRequest, FinishReason, Role, ToolCall, Usage
+from fleet.domain.chat import (
+    ChatMessage,
+    Completion,
+    CompletionRequest,
+    FinishReason,
+    Role,
+    ToolCall,
+    Usage,
+)
 from fleet.generation.tools.tool import Toolbox, ToolResult
 from fleet.ports import ChatModel, Clock
 
@@ -22,23 +30,38 @@ class Mind:
 
 @dataclass(frozen=True)
 class Turn:
-    """`messages` always answer every call, so the history stays valid whatever happened."""
+    """`messages` always answer every call, so the history stays valid whatever happened.
+
+    `problem` is a stable word for the rule of `malformed` that acted ("truncated", "refusal"),
+    "" for none; `raw` the model's own completion where it differs from what `messages` say.
+    `ends` is why the task cannot go on (a model that refuses for good), in words for the user.
+    """
 
     messages: tuple[ChatMessage, ...]
     results: tuple[tuple[ToolCall, ToolResult], ...]
     usage: Usage
     elapsed_s: float
+    problem: str = ""
+    raw: Completion | None = None
+    ends: str = ""
 
     @property
     def done(self) -> list[ToolCall]:
         return [call for call, result in self.results if not result.failed]
 
 
-async def take_turn(mind: Mind, conversation: tuple[ChatMessage, ...], tools: Toolbox) -> Turn:
+async def take_turn(
+    mind: Mind,
+    conversation: tuple[ChatMessage, ...],
+    tools: Toolbox,
+    tool_choice: str = "auto",
+) -> Turn:
     """Raises ModelError when the model cannot be reached."""
     began = mind.clock.monotonic()
     completion = await mind.model.complete(
-        CompletionRequest(model=mind.name, messages=conversation, tools=tools.schemas)
+        CompletionRequest(
+            model=mind.name, messages=conversation, tools=tools.schemas, tool_choice=tool_choice
+        )
     )
     calls = _with_ids(completion.message.tool_calls)
     results: list[tuple[ToolCall, ToolResult]] = []

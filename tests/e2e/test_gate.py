@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from fleet.domain.ids import AppSlug, BuildId, CommitId, ProjectId
+from fleet.domain.ids import CommitId, ProjectId
 from fleet.domain.plan import Contract, Procedure, ProcedureKind
-from fleet.domain.repository import NewCommit
-from fleet.domain.verdict import CheckName, CheckOutcome, GateRequest, Verdict
-from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
-from fleet.drivers.chromium.browser import ChromiumBrowser
-from fleet.drivers.git.repositories import GitRepositories
-from fleet.drivers.memory.store import MemoryStore
-from fleet.drivers.postgres.timelines.local import LocalTimelines
-from fleet.drivers.system.clock import SystemClock
-from fleet.verification.gate import Gate
+from fleet.domain.verdict import CheckName, CheckOutcome, Verdict
 from fleet.verification.placeholder import NO_SUCH_PAGE_TEXT, PLACEHOLDER_TEXT
+from tests.gate.workshop import Workshop, open_workshop
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
@@ -60,11 +49,6 @@ def files_of(folder: Path) -> dict[str, str]:
     }
 
 
-class ScaffoldFolder:
-    def files(self) -> Mapping[str, str]:
-        return files_of(CATALOG / "scaffold")
-
-
 def example_app() -> dict[str, str]:
     files = files_of(CATALOG / "scaffold")
     del files["tests/placeholder.test.ts"]
@@ -73,82 +57,24 @@ def example_app() -> dict[str, str]:
     return files
 
 
-@dataclass
-class Workshop:
-    gate: Gate
-    git: GitRepositories
-    timelines: LocalTimelines
-    runtime: BubblewrapRuntime
-    store: MemoryStore
-    artefacts: Path
-    runs: int = 0
-
-    async def verify(
-        self, files: Mapping[str, str], contract: Contract = CONTRACT, base: CommitId | None = None
-    ) -> Verdict:
-        self.runs += 1
-        commit = await self.git.commit(
-            PROJECT,
-            NewCommit(
-                parent=None,
-                changes=dict(files),
-                message=f"run {self.runs}",
-                at=datetime(2026, 1, 1, tzinfo=UTC),
-            ),
-        )
-        verdict = await self.gate.verify(self.request(commit, contract, base))
-        print(f"\n{verdict.elapsed_s} s {verdict.phases}")
-        for check, found in verdict.findings:
-            print(
-                check, found.where, found.line, found.code, found.message, found.excerpt, sep=" | "
-            )
-        return verdict
-
-    def request(
-        self, commit: CommitId, contract: Contract = CONTRACT, base: CommitId | None = None
-    ) -> GateRequest:
-        return GateRequest(
-            run=f"bld_test.{self.runs}",
-            project=PROJECT,
-            build=BuildId("bld_test"),
-            app=AppSlug("web"),
-            app_path=".",
-            commit=commit,
-            base=base,
-            contract=contract,
-        )
-
-
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def workshop() -> AsyncIterator[Workshop]:
-    root = Path(tempfile.mkdtemp(prefix="af", dir="/tmp"))
-    git = GitRepositories(root / "git")
-    timelines = LocalTimelines(root / "data", root / "run", 300.0)
-    runtime = BubblewrapRuntime(root / "data", root / "run", git, timelines, Limits())
-    browser = ChromiumBrowser()
-    store = MemoryStore()
-    try:
-        await git.create(PROJECT)
-        await timelines.start()
-        owner = await store.ensure_owner("tester")
-        await store.create_project(owner.id, PROJECT, "Gate")
-        gate = Gate(
-            repositories=git,
-            timelines=timelines,
-            runtime=runtime,
-            browser=browser,
-            store=store,
-            scaffold=ScaffoldFolder(),
-            artefacts_dir=root / "artefacts",
-            clock=SystemClock(),
-        )
-        yield Workshop(gate, git, timelines, runtime, store, root / "artefacts")
-        await gate.close()
-    finally:
-        await browser.close()
-        await runtime.close()
-        await timelines.close()
-        shutil.rmtree(root, ignore_errors=True)
+    async with open_workshop() as opened:
+        await opened.start_project(PROJECT)
+        yield opened
+
+
+async def verify(
+    workshop: Workshop,
+    files: Mapping[str, str],
+    contract: Contract = CONTRACT,
+    base: CommitId | None = None,
+) -> Verdict:
+    verdict = await workshop.verify(PROJECT, files, contract, base)
+    print(f"\n{verdict.elapsed_s} s {verdict.phases}")
+    for check, seen in verdict.findings:
+        print(check, seen.where, seen.line, seen.code, seen.message, seen.excerpt, sep=" | ")
+    return verdict
 
 
 def outcomes(verdict: Verdict) -> dict[CheckName, CheckOutcome]:
@@ -160,8 +86,8 @@ def found(verdict: Verdict, check: CheckName) -> set[tuple[str, str]]:
 
 
 async def test_the_example_app_is_green_and_leaves_nothing_behind(workshop: Workshop) -> None:
-    await workshop.verify(example_app())  # warms the stores and Chromium
-    verdict = await workshop.verify(example_app())
+    await verify(workshop, example_app())  # warms the stores and Chromium
+    verdict = await verify(workshop, example_app())
     assert verdict.green, verdict.findings
     assert set(outcomes(verdict).values()) == {CheckOutcome.PASSED}
     (browse,) = [r for r in verdict.results if r.check is CheckName.BROWSE]
@@ -179,7 +105,7 @@ async def test_the_untouched_scaffold_is_red_for_its_placeholders(workshop: Work
     scaffold = files_of(CATALOG / "scaffold")
     assert any(NO_SUCH_PAGE_TEXT in text for text in scaffold.values())
     assert any(PLACEHOLDER_TEXT in text for text in scaffold.values())
-    verdict = await workshop.verify(scaffold, Contract())
+    verdict = await verify(workshop, scaffold, Contract())
     assert {code for _, code in found(verdict, CheckName.CONTRACT)} == {"placeholder"}
     assert ("placeholder", "placeholder") in found(verdict, CheckName.CONTRACT)
     assert found(verdict, CheckName.BROWSE) == {("/", "placeholder")}
@@ -188,7 +114,7 @@ async def test_the_untouched_scaffold_is_red_for_its_placeholders(workshop: Work
 async def test_a_type_error_is_caught_by_typescript(workshop: Workshop) -> None:
     files = example_app()
     files["server/procedures/customers.ts"] += '\nexport const wrong: number = "text";\n'
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert found(verdict, CheckName.TYPESCRIPT) == {("server/procedures/customers.ts", "TS2322")}
     assert outcomes(verdict)[CheckName.CONTRACT] is CheckOutcome.PASSED
 
@@ -197,21 +123,21 @@ async def test_a_missing_procedure_is_caught_by_the_contract(workshop: Workshop)
     files = example_app()
     path = "server/procedures/invoices.ts"
     files[path] = files[path].replace("  remove: publicProcedure", "  erase: publicProcedure")
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert ("invoices.remove", "missing-procedure") in found(verdict, CheckName.CONTRACT)
 
 
 async def test_a_missing_table_is_caught_by_the_contract(workshop: Workshop) -> None:
     files = example_app()
     del files["db/migrations/0002_invoices.sql"]
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert ("invoices", "missing-table") in found(verdict, CheckName.CONTRACT)
 
 
 async def test_a_failing_test_is_caught_by_the_tests(workshop: Workshop) -> None:
     files = example_app()
     files["tests/customers.test.ts"] += '\ntest("two is three", () => expect(2).toBe(3));\n'
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert found(verdict, CheckName.TESTS) == {("tests/customers.test.ts", "test-failed")}
     others = set(outcomes(verdict).items()) - {(CheckName.TESTS, CheckOutcome.FAILED)}
     assert {outcome for _, outcome in others} == {CheckOutcome.PASSED}
@@ -220,7 +146,7 @@ async def test_a_failing_test_is_caught_by_the_tests(workshop: Workshop) -> None
 async def test_a_blank_page_is_caught_by_browse(workshop: Workshop) -> None:
     files = example_app()
     files["src/pages/CustomersPage.tsx"] = "export function CustomersPage() {\n  return null;\n}\n"
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert found(verdict, CheckName.BROWSE) == {("/customers", "blank-page")}
     (blank,) = [f for c, f in verdict.findings if c is CheckName.BROWSE]
     assert "src/pages/CustomersPage.tsx" in blank.excerpt
@@ -231,7 +157,7 @@ async def test_a_server_error_is_caught_by_the_contract(workshop: Workshop) -> N
     files = example_app()
     path = "server/records/customers.ts"
     files[path] = files[path].replace("select * from customers\n", "select * from custommers\n")
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert ("customers.list", "server-error") in found(verdict, CheckName.CONTRACT)
     (error,) = [f for _, f in verdict.findings if f.code == "server-error"]
     assert "custommers" in error.excerpt
@@ -240,7 +166,7 @@ async def test_a_server_error_is_caught_by_the_contract(workshop: Workshop) -> N
 async def test_an_app_that_does_not_start_blocks_what_needs_it(workshop: Workshop) -> None:
     files = example_app()
     files["server/procedures/customers.ts"] += '\nthrow new Error("no start today");\n'
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert ("server/procedures/customers.ts", "app-crashed") in found(verdict, CheckName.CONTRACT)
     assert outcomes(verdict)[CheckName.TESTS] is CheckOutcome.BLOCKED
     assert outcomes(verdict)[CheckName.BROWSE] is CheckOutcome.BLOCKED
@@ -250,7 +176,7 @@ async def test_an_app_that_does_not_start_blocks_what_needs_it(workshop: Worksho
 async def test_a_failing_migration_names_its_file(workshop: Workshop) -> None:
     files = example_app()
     files["db/migrations/0003_broken.sql"] = "create tabel oops ();\n"
-    verdict = await workshop.verify(files)
+    verdict = await verify(workshop, files)
     assert found(verdict, CheckName.CONTRACT) == {
         ("db/migrations/0003_broken.sql", "migration-failed")
     }
@@ -258,13 +184,8 @@ async def test_a_failing_migration_names_its_file(workshop: Workshop) -> None:
 
 async def test_pages_are_left_alone_when_no_browser_file_changed(workshop: Workshop) -> None:
     files = example_app()
-    base = await workshop.git.commit(
-        PROJECT,
-        NewCommit(
-            parent=None, changes=dict(files), message="base", at=datetime(2026, 1, 1, tzinfo=UTC)
-        ),
-    )
+    base = await workshop.commit(PROJECT, files)
     files["README.md"] = "changed"
-    verdict = await workshop.verify(files, base=base)
+    verdict = await verify(workshop, files, base=base)
     assert outcomes(verdict)[CheckName.BROWSE] is CheckOutcome.SKIPPED
     assert verdict.green

@@ -1,0 +1,7 @@
+// What the app is called and where its menu leads. A new page is a line here and one in App.tsx.
+export const appTitle = "Tasks";
+
+export const navigation: readonly { path: string; label: string }[] = [
+  { path: "/", label: "Home" },
+  { path: "/todos", label: "Todos" },
+];

@@ -1,0 +1,98 @@
+"""Puts faults and green apps before a gate, a bounded number at a time, and keeps what it said."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fleet.domain.ids import CommitId, ProjectId
+from fleet.domain.verdict import Verdict
+from fleet.errors import InfrastructureError
+from tests.gate.corpus import App, Catch, Fault, Stage, broken, judge, load_apps
+from tests.gate.workshop import Workshop
+
+# A change that no user of the app can see, in a browser file, so that its pages are opened.
+_TOUCHED = "src/navigation.ts"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """`verdict` is None when the gate could not judge, twice; `reason` then says why."""
+
+    verdict: Verdict | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one fault."""
+
+    fault: Fault
+    catch: Catch
+    reason: str
+    verdict: Verdict | None
+
+
+@dataclass
+class Trials:
+    """Every app has two projects: an empty one, and one whose dev holds the app and rows."""
+
+    workshop: Workshop
+    room: asyncio.Semaphore
+    _projects: dict[tuple[str, Stage], asyncio.Task[CommitId | None]] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    async def fault(self, fault: Fault) -> Outcome:
+        app = load_apps()[fault.app]
+        files = await asyncio.to_thread(broken, app, fault)
+        trial = await self._run(app, files, fault.stage)
+        if trial.verdict is None:
+            return Outcome(fault, Catch.UNJUDGED, trial.reason, None)
+        catch, reason = judge(fault, trial.verdict)
+        return Outcome(fault, catch, reason, trial.verdict)
+
+    async def green(self, app: App, stage: Stage) -> Trial:
+        """A tree nobody has judged before, so that no remembered verdict is given."""
+        number = next(self._numbers)
+        files = dict(app.files)
+        files["README.md"] += f"\nTrial {number}.\n"
+        if stage is Stage.FOLLOW_UP:
+            files[_TOUCHED] += f"\n// Trial {number}.\n"
+        return await self._run(app, files, stage)
+
+    async def warm_up(self) -> None:
+        """The package store, the first Vite start and Chromium are paid once, not by a fault."""
+        await self.green(next(iter(load_apps().values())), Stage.FIRST)
+
+    async def _run(self, app: App, files: Mapping[str, str], stage: Stage) -> Trial:
+        async with self.room:
+            base = await self._base(app, stage)
+            for last in (False, True):
+                try:
+                    verdict = await self.workshop.verify(
+                        _project(app, stage), files, app.contract, base
+                    )
+                    return Trial(verdict)
+                except InfrastructureError as error:
+                    if last:
+                        return Trial(None, str(error))
+        raise AssertionError("unreachable")
+
+    async def _base(self, app: App, stage: Stage) -> CommitId | None:
+        key = (app.name, stage)
+        if key not in self._projects:
+            self._projects[key] = asyncio.create_task(self._start(app, stage))
+        return await asyncio.shield(self._projects[key])
+
+    async def _start(self, app: App, stage: Stage) -> CommitId | None:
+        project = _project(app, stage)
+        if stage is Stage.FIRST:
+            await self.workshop.start_project(project)
+            return None
+        return await self.workshop.start_follow_up(project, app.files, app.rows_sql)
+
+
+def _project(app: App, stage: Stage) -> ProjectId:
+    return ProjectId(f"{app.name}-{'first' if stage is Stage.FIRST else 'again'}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from collections.abc import Mapping
 
-from fleet.domain.build import Step
+from pydantic import JsonValue, ValidationError
+
 from fleet.domain.frozen import Frozen
 
 NOTES_FACT = "notes"
@@ -45,9 +46,9 @@ class StepNotes(Frozen):
     packages: tuple[str, ...] = ()
 
 
-def notes_of(step: Step) -> StepNotes:
-    """Empty for steps recorded before there were notes."""
+def notes_of(facts: Mapping[str, JsonValue]) -> StepNotes:
+    """Of a step's facts; empty for steps recorded before there were notes."""
     try:
-        return StepNotes.model_validate(step.facts.get(NOTES_FACT) or {})
+        return StepNotes.model_validate(facts.get(NOTES_FACT) or {})
     except ValidationError:
         return StepNotes()

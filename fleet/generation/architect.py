@@ -14,7 +14,8 @@ from fleet.domain.catalog import CatalogNote
 from fleet.domain.chat import ChatMessage, Role
 from fleet.domain.plan import Plan
 from fleet.errors import InvalidInput
-from fleet.generation.context import conversation
+from fleet.generation.budget import priced
+from fleet.generation.context import conversation, repeated, seen_before
 from fleet.generation.path import checked_path
 from fleet.generation.prompt import fenced, prompt
 from fleet.generation.reserved import collisions
@@ -23,6 +24,7 @@ from fleet.generation.tools.tool import Tool, Toolbox
 from fleet.generation.turn import Mind, Turn, take_turn
 from fleet.generation.workspace import Workspace
 from fleet.ports import NewStep
+from fleet.settings import Settings
 
 SUBMIT = "submit_plan"
 # Reading included; a planner that never submits must end too.
@@ -56,9 +58,15 @@ class Request:
 
 class Architect:
     def __init__(
-        self, mind: Mind, workspace: Workspace, catalog: Sequence[CatalogNote], request: Request
+        self,
+        mind: Mind,
+        workspace: Workspace,
+        catalog: Sequence[CatalogNote],
+        request: Request,
+        settings: Settings,
     ) -> None:
         self._mind = mind
+        self._settings = settings
         self._kinds = frozenset(note.kind for note in catalog)
         self._tools = Toolbox([*reading_tools(workspace), self._submit_tool()])
         self._head = (
@@ -76,7 +84,8 @@ class Architect:
 
     async def step(self, steps: Sequence[Step]) -> NewStep:
         """The next completion after `steps`, the architect's own so far."""
-        turn = await take_turn(self._mind, conversation(self._head, steps), self._tools)
+        asked = conversation(self._head, steps)
+        turn = await take_turn(self._mind, asked, self._tools)
         refused = [r.content for c, r in turn.results if c.name == SUBMIT and r.failed]
         accepted = any(call.name == SUBMIT for call in turn.done)
         messages, facts = turn.messages, dict[str, JsonValue](accepted=accepted)
@@ -85,13 +94,19 @@ class Architect:
             messages = (*messages, ChatMessage(role=Role.USER, content=_MUTE))
         if refused and not accepted:
             facts["refused"] = refused[-1]
+        if turn.problem:
+            facts["problem"] = turn.problem
+        if turn.raw is not None:
+            facts["raw"] = turn.raw.model_dump(mode="json")
+        earlier = conversation(self._head, steps[:-1]) if steps else ()
+        usage = seen_before(turn.usage, repeated(earlier, asked))
         return NewStep(
             task=None,
             kind=StepKind.ARCHITECT,
             title=_title(turn, accepted),
             messages=messages,
             facts=facts,
-            usage=turn.usage,
+            usage=priced(usage, self._mind.name, self._settings),
             elapsed_s=turn.elapsed_s,
         )
 

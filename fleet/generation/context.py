@@ -1,73 +1,91 @@
-"""What of a conversation goes into a prompt: history compressed by rule. Pure.
+"""What of a conversation goes into a prompt, and how much of it a serving engine has seen. Pure.
 
 The prompt is a function of the recorded steps alone, so a successor builds the same bytes. It is
-cut at step boundaries only, so every tool call keeps its answer; between two cuts it only grows
-at its end, so a serving engine's prefix cache hits. What a cut drops stays as a progress report.
+cut at step boundaries only, so every tool call keeps its answer. Between two compactions it only
+grows at its end, so that a serving engine's prefix cache hits; a compaction is itself a recorded
+step, and its one message stands for all the steps up to the one it names.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 
 from fleet.domain.build import Step, StepKind
-from fleet.domain.chat import ChatMessage, Role
-from fleet.generation.prompt import prompt
+from fleet.domain.chat import ChatMessage, Usage
+from fleet.domain.frozen import Frozen
 
-# About 100,000 tokens, then down to a third, so that cuts are rare.
-HIGH_CHARS = 400_000
-LOW_CHARS = 130_000
-MAX_LISTED = 200
+CHARS_PER_TOKEN = 4  # a usual average of code and English
+THROUGH_FACT = "through"  # of a compaction: the number of the last step it stands for
 
 
-def conversation(
-    head: Sequence[ChatMessage],
-    steps: Sequence[Step],
-    high_chars: int = HIGH_CHARS,
-    low_chars: int = LOW_CHARS,
-) -> tuple[ChatMessage, ...]:
+class Window(Frozen):
+    """Bounds of a prompt in tokens: compacted above `high`, down to about `low`."""
+
+    high: int
+    low: int
+
+
+def conversation(head: Sequence[ChatMessage], steps: Sequence[Step]) -> tuple[ChatMessage, ...]:
     """`head` is never cut: the system prompt and the task."""
-    start, size = 0, 0
-    for index, step in enumerate(steps):
-        size += size_of(step.messages)
-        if size > high_chars:
-            while start < index and size > low_chars:
-                size -= size_of(steps[start].messages)
-                start += 1
-    told = [] if start == 0 else [progress(steps[:start])]
-    return (*head, *told, *(m for step in steps[start:] for m in step.messages))
+    told, shown = split(steps)
+    messages = told.messages if told else ()
+    return (*head, *messages, *(m for step in shown for m in step.messages))
 
 
-def size_of(messages: Sequence[ChatMessage]) -> int:
-    """In characters, arguments of calls included."""
-    return sum(len(m.content) + sum(len(c.arguments) for c in m.tool_calls) for m in messages)
+def split(steps: Sequence[Step]) -> tuple[Step | None, list[Step]]:
+    """The last compaction, and the steps that are still shown in full."""
+    told = next((s for s in reversed(steps) if s.kind is StepKind.COMPACTION), None)
+    through = told.facts.get(THROUGH_FACT) if told else 0
+    assert isinstance(through, int)
+    return told, [s for s in steps if s.number > through and s.kind is not StepKind.COMPACTION]
 
 
-def progress(dropped: Sequence[Step]) -> ChatMessage:
-    """Files written, SQL executed and checks, of steps no longer shown. Never dropped itself."""
-    files: dict[str, str | None] = {}
-    for step in dropped:
-        files.update(step.writes)
-    sql = [str(q) for step in dropped for q in _list(step, "sql")]
-    gates = [step for step in dropped if step.kind is StepKind.GATE]
-    lines = ["Files written:"]
-    lines += [
-        f"- {path}: {'deleted' if text is None else f'{len(text.encode())} bytes'}"
-        for path, text in sorted(files.items())[:MAX_LISTED]
-    ] or ["- none"]
-    if sql:
-        lines += ["SQL executed:", *(f"- {query}" for query in sql[-MAX_LISTED:])]
-    for gate in gates:
-        lines.append(f"Gate run {gate.facts.get('attempt')} at {gate.facts.get('commit')}: red.")
-        lines += [f"- {text}" for text in _list(gate, "told")]
-    text = prompt(
-        "progress",
-        from_step=str(dropped[0].number),
-        to_step=str(dropped[-1].number),
-        progress="\n".join(lines),
-    )
-    return ChatMessage(role=Role.USER, content=text)
+def cut(head: Sequence[ChatMessage], steps: Sequence[Step], window: Window) -> int:
+    """The number of the step up to which to compact now; 0 when there is nothing to do.
+
+    The newest step is kept even where it alone is above the low mark, unless it is above the high
+    one: the model has not seen its results yet.
+    """
+    told, shown = split(steps)
+    size = tokens(conversation(head, steps))
+    if size <= window.high or not shown:
+        return 0
+    kept = tokens(head)
+    through = shown[-1].number
+    for newer, step in reversed(list(enumerate(shown))):
+        kept += tokens(step.messages)
+        if kept > (window.high if newer == len(shown) - 1 else window.low):
+            break
+        through = step.number - 1
+    covered = told.facts.get(THROUGH_FACT) if told else 0
+    assert isinstance(covered, int)
+    return through if through > covered and through >= shown[0].number else 0
 
 
-def _list(step: Step, fact: str) -> list[object]:
-    value = step.facts.get(fact)
-    return list(value) if isinstance(value, list) else []
+def tokens(messages: Sequence[ChatMessage]) -> int:
+    """An estimate, arguments of calls included."""
+    return sum(_size(m) for m in messages) // CHARS_PER_TOKEN
+
+
+def repeated(before: Sequence[ChatMessage], now: Sequence[ChatMessage]) -> float:
+    """The share of the prompt `now` that repeats the prefix of the prompt before it."""
+    total = sum(_size(m) for m in now)
+    same = 0
+    for old, new in zip(before, now, strict=False):
+        if old == new:
+            same += _size(new)
+            continue
+        if old.role is new.role:
+            pairs = zip(old.content, new.content, strict=False)
+            same += sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        break
+    return same / total if total else 0.0
+
+
+def seen_before(usage: Usage, share: float) -> Usage:
+    return usage.model_copy(update={"repeated_tokens": round(usage.prompt_tokens * share)})
+
+
+def _size(message: ChatMessage) -> int:
+    return len(message.content) + sum(len(c.name) + len(c.arguments) for c in message.tool_calls)

@@ -9,6 +9,7 @@ from fleet.domain.chat import ChatMessage, Role
 from fleet.domain.ids import TaskId
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding, Verdict
 from fleet.generation.prompt import fenced, prompt
+from fleet.generation.tracker import EVIDENCE_FACT
 from fleet.ports import NewStep
 
 MAX_TOLD = 30
@@ -17,6 +18,7 @@ MAX_TOLD = 30
 def gate_step(task: TaskId, attempt: int, max_attempts: int, verdict: Verdict) -> NewStep:
     """The gate run as a step; when red its message reopens the task."""
     told = _told(verdict)
+    findings: list[JsonValue] = [_shown(c, f) for c, f in told]
     messages: tuple[ChatMessage, ...] = ()
     if not verdict.green:
         text = prompt(
@@ -24,7 +26,7 @@ def gate_step(task: TaskId, attempt: int, max_attempts: int, verdict: Verdict) -
             commit=verdict.commit[:12],
             attempt=str(attempt),
             of=str(max_attempts),
-            evidence=fenced("appfleet:evidence", {"findings": [_shown(c, f) for c, f in told]}),
+            evidence=fenced("appfleet:evidence", {"findings": findings}),
         )
         messages = (ChatMessage(role=Role.USER, content=text),)
     lines: list[JsonValue] = [f"{c}: {f.where} {f.code} {f.message}"[:300] for c, f in told]
@@ -40,6 +42,7 @@ def gate_step(task: TaskId, attempt: int, max_attempts: int, verdict: Verdict) -
             "green": verdict.green,
             "fingerprints": fingerprints,
             "told": lines,
+            EVIDENCE_FACT: findings or None,
         },
         elapsed_s=verdict.elapsed_s,
     )
@@ -50,13 +53,17 @@ def findings_json(result: CheckResult) -> list[JsonValue]:
 
 
 def _told(verdict: Verdict) -> list[tuple[CheckName, Finding]]:
-    """A red verdict always tells something: a check without findings tells its note."""
-    told = list(verdict.findings)
-    for result in verdict.results:
-        if not result.findings and result.outcome in (CheckOutcome.FAILED, CheckOutcome.BLOCKED):
-            note = result.note or f"The check ended {result.outcome} without a finding."
-            told.append((result.check, Finding(where="", code=result.outcome.value, message=note)))
+    """A red verdict always tells something: without a finding, why checks did not pass."""
+    told = list(verdict.findings) or [
+        (result.check, Finding(where="", code=result.outcome.value, message=_why(result)))
+        for result in verdict.results
+        if result.outcome not in (CheckOutcome.PASSED, CheckOutcome.SKIPPED)
+    ]
     return told[:MAX_TOLD]
+
+
+def _why(result: CheckResult) -> str:
+    return result.note or f"The check ended {result.outcome} without a finding."
 
 
 def _shown(check: CheckName, finding: Finding) -> JsonValue:

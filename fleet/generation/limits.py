@@ -1,187 +1,198 @@
 """Anti-spiral: rules over what a task did so far that say when it runs in circles. Pure.
 
-A rule first gives a nudge, which stands in the conversation; when it holds again after its own
-nudge the task fails.
+A rule that holds is broken by force, one level harder each time it holds again: a pointed message,
+a forced choice of tools, a fresh context, the end of the task. Which level comes next is read from
+the recorded steps, so a successor escalates exactly as the dead process would have.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 from pydantic import JsonValue
 
-from fleet.domain.build import Step, StepKind
-from fleet.domain.chat import Role, ToolCall
+from fleet.domain.build import Step
+from fleet.domain.event import EventKind
 from fleet.domain.frozen import Frozen
-from fleet.ports import NewStep
+from fleet.generation import signs
+from fleet.generation.prompt import fenced, prompt
+from fleet.generation.signs import Turn
+from fleet.settings import Settings
 
-Turn = Step | NewStep
-Judge = Callable[[Sequence[Turn]], bool]
-
-SAME_CALLS = 3
-IDLE_STEPS = 12
-SILENT_STEPS = 3
-SAME_EVIDENCE = 3
+SPIRAL_FACT = "spiral"
 
 
 class Rule(StrEnum):
-    SAME_CALL = "same_call"
-    NO_EDIT = "no_edit"
-    ALTERNATING = "alternating"
     NO_TOOL = "no_tool"
+    OVERSIZED = "oversized"
+    SAME_CALL = "same_call"
+    ALTERNATING = "alternating"
+    REWRITES = "rewrites"
+    NO_EDIT = "no_edit"
     SAME_EVIDENCE = "same_evidence"
+    NO_PROGRESS = "no_progress"
 
 
-NUDGES = {
-    Rule.SAME_CALL: "You have made the same call several times, and nothing changed between. "
-    "Its answer will stay the same: change a file, or do something else.",
-    Rule.NO_EDIT: "You have been looking for many steps without changing a file. Decide on the "
-    "most likely cause now and edit, or claim done.",
-    Rule.ALTERNATING: "A file goes back and forth between the same two contents. Neither is right: "
-    "find what both have in common that is wrong.",
+class Level(StrEnum):
+    """In the order of force."""
+
+    MESSAGE = "message"
+    FORCED = "forced"
+    FRESH = "fresh"
+    FAILED = "failed"
+
+
+_LEVELS = tuple(Level)
+_CHANGING = frozenset({"write_file", "edit_file", "delete_file", "move_file", "claim_done"})
+_LOOKING = frozenset(
+    {
+        "list_files",
+        "read_file",
+        "search",
+        "run_sql",
+        "typecheck",
+        "run_tests",
+        "call_procedure",
+        "open_page",
+        "read_logs",
+        "note_decision",
+    }
+)
+# What may be called in the one completion after a forced choice; a rule not here allows all.
+_FORCED: dict[Rule, frozenset[str]] = {
+    Rule.OVERSIZED: _CHANGING - {"claim_done"},
+    Rule.SAME_CALL: _CHANGING,
+    Rule.NO_EDIT: _CHANGING,
+    Rule.ALTERNATING: _LOOKING,
+    Rule.REWRITES: _LOOKING | {"edit_file"},
+    Rule.SAME_EVIDENCE: _LOOKING,
+    Rule.NO_PROGRESS: _LOOKING,
+}
+_SAID = {
     Rule.NO_TOOL: "Only tool calls have an effect. Call a tool now; when the task is finished, "
     "call claim_done.",
+    Rule.OVERSIZED: "The file is too large for one write, and sending it again will not change "
+    "that. Split it: one component, router or test group per file, each well below the limit, and "
+    "import them.",
+    Rule.SAME_CALL: "You have made the same call several times, and nothing changed between. "
+    "Its answer will stay the same: change a file, or do something else.",
+    Rule.ALTERNATING: "A file goes back and forth between the same contents. Neither is right: "
+    "find what both have in common that is wrong.",
+    Rule.REWRITES: "A file was written whole again and again. Read it as it stands, then mend the "
+    "one passage that is wrong with edit_file.",
+    Rule.NO_EDIT: "You have been looking for many steps without changing a file. Decide on the "
+    "most likely cause now and edit, or claim done.",
     Rule.SAME_EVIDENCE: "The gate found exactly the same as before. The last change did not touch "
     "the cause: look elsewhere.",
+    Rule.NO_PROGRESS: "None of the last checks came out better than an earlier one. Stop patching "
+    "symptoms: read the evidence again, find one cause they share, and mend that.",
 }
 _REASONS = {
-    Rule.SAME_CALL: "it repeated the same call without effect",
-    Rule.NO_EDIT: "it kept looking without changing a file",
-    Rule.ALTERNATING: "it kept changing a file back and forth",
     Rule.NO_TOOL: "the model answered without using its tools",
+    Rule.OVERSIZED: "the model kept sending a file larger than one write takes",
+    Rule.SAME_CALL: "it repeated the same call without effect",
+    Rule.ALTERNATING: "it kept changing a file back and forth",
+    Rule.REWRITES: "it kept writing a file whole without getting it right",
+    Rule.NO_EDIT: "it kept looking without changing a file",
     Rule.SAME_EVIDENCE: "the gate kept finding the same fault",
+    Rule.NO_PROGRESS: "no check came out better any more",
 }
 
 
 class Spiral(Frozen):
-    """`broken` is True when the nudge for this rule has been given before and did not help."""
-
     rule: Rule
-    broken: bool
+    level: Level
 
     @property
-    def nudge(self) -> str:
-        return NUDGES[self.rule]
+    def text(self) -> str:
+        """What the model is told: the rule's words, and what this level asks of it."""
+        said = {"rule": self.rule.value, "level": self.level.value}
+        asked = ""
+        if self.level is Level.FORCED and self.rule in _FORCED:
+            asked = f" Your next answer may call only: {', '.join(sorted(_FORCED[self.rule]))}."
+        elif self.level is Level.FORCED:
+            asked = " Your next answer must be a tool call."
+        return prompt(
+            "spiral", words=_SAID[self.rule] + asked, block=fenced("appfleet:spiral", {**said})
+        )
 
     @property
     def reason(self) -> str:
         return _REASONS[self.rule]
 
+    @property
+    def event(self) -> EventKind:
+        return EventKind(f"spiral.{self.rule.value}")
 
-def spiral(steps: Sequence[Turn]) -> Spiral | None:
-    """Judges a task's steps in order, the newest last."""
+    @property
+    def fact(self) -> JsonValue:
+        return {"rule": self.rule.value, "level": self.level.value}
+
+
+def spiral_of(step: Turn) -> Spiral | None:
+    """What the rules said to a recorded step."""
+    fact = step.facts.get(SPIRAL_FACT)
+    return Spiral.model_validate(fact) if isinstance(fact, dict) else None
+
+
+def forced_tools(steps: Sequence[Step]) -> frozenset[str] | None:
+    """After a forced choice: the tools the next completion may call, all when empty. None: free."""
+    found = spiral_of(steps[-1]) if steps else None
+    if found is None or found.level is not Level.FORCED:
+        return None
+    return _FORCED.get(found.rule, frozenset())
+
+
+def spiral(steps: Sequence[Turn], settings: Settings) -> Spiral | None:
+    """Judges a task's steps in order, the newest last: what just held, and how hard to break it."""
     if not steps:
         return None
-    for rule, (holds, broken) in _RULES.items():
-        if broken(steps):
-            return Spiral(rule=rule, broken=True)
-        # Silence is nudged each time, since nothing else would make the model go on.
-        if holds(steps) and (rule is Rule.NO_TOOL or not _nudged(steps, rule)):
-            return Spiral(rule=rule, broken=False)
+    for rule in Rule:
+        since = _since(steps, rule)
+        breaks = [i for i, step in enumerate(since) if _broke(step, rule)]
+        fresh = since[breaks[-1] + 1 :] if breaks else since
+        if _holds(rule, fresh, since, settings):
+            return Spiral(rule=rule, level=_LEVELS[min(len(breaks), len(_LEVELS) - 1)])
     return None
 
 
-def _nudged(steps: Sequence[Turn], rule: Rule) -> bool:
-    since = steps if rule in _LASTING else _idle(steps)
-    return any(step.facts.get("nudge") == rule.value for step in since)
+def _broke(step: Turn, rule: Rule) -> bool:
+    found = spiral_of(step)
+    return found is not None and found.rule is rule
 
 
-def _after_nudge(steps: Sequence[Turn], rule: Rule) -> Sequence[Turn]:
-    """The steps after this rule's nudge; none when it was not given."""
-    for index in range(len(steps) - 1, -1, -1):
-        if steps[index].facts.get("nudge") == rule.value:
-            return steps[index + 1 :]
-    return ()
+def _since(steps: Sequence[Turn], rule: Rule) -> Sequence[Turn]:
+    """The steps a rule looks at. What happened before things moved on is forgiven."""
+    match rule:
+        case Rule.NO_TOOL | Rule.SAME_CALL | Rule.NO_EDIT | Rule.OVERSIZED:
+            return signs.since_change(steps)
+        case Rule.SAME_EVIDENCE:
+            return signs.since_other_evidence(steps)
+        case Rule.ALTERNATING | Rule.REWRITES | Rule.NO_PROGRESS:
+            return signs.since_progress(steps)
 
 
-def _idle(steps: Sequence[Turn]) -> Sequence[Turn]:
-    """The steps since something last changed: a file, or what the gate says."""
-    for index in range(len(steps) - 1, -1, -1):
-        if steps[index].writes or steps[index].kind is StepKind.GATE:
-            return steps[index + 1 :]
-    return steps
-
-
-def _same_call(steps: Sequence[Turn]) -> bool:
-    calls = Counter(_signature(call) for step in _idle(steps) for call in _calls(step))
-    return any(count >= SAME_CALLS for count in calls.values())
-
-
-def _same_call_again(steps: Sequence[Turn]) -> bool:
-    return _same_call(_after_nudge(_idle(steps), Rule.SAME_CALL))
-
-
-def _no_edit(steps: Sequence[Turn]) -> bool:
-    return len(_idle(steps)) >= IDLE_STEPS
-
-
-def _no_edit_again(steps: Sequence[Turn]) -> bool:
-    return len(_after_nudge(_idle(steps), Rule.NO_EDIT)) >= IDLE_STEPS
-
-
-def _silent(steps: Sequence[Turn], count: int = 1) -> bool:
-    last = steps[-count:]
-    return len(last) == count and all(
-        step.kind is not StepKind.GATE and not _calls(step) for step in last
-    )
-
-
-def _alternating(steps: Sequence[Turn]) -> bool:
-    """A file's last four contents are A, B, A, B."""
-    contents: dict[str, list[str]] = {}
-    for step in steps:
-        for path, text in step.writes.items():
-            contents.setdefault(path, []).append(_digest(text))
-    return any(
-        len(seen) >= 4 and seen[-1] == seen[-3] != seen[-2] == seen[-4]
-        for path, seen in contents.items()
-        if path in steps[-1].writes
-    )
-
-
-def _alternating_again(steps: Sequence[Turn]) -> bool:
-    after = _after_nudge(steps, Rule.ALTERNATING)
-    return bool(after) and _alternating(after)
-
-
-def _same_evidence(steps: Sequence[Turn], runs: int = SAME_EVIDENCE - 1) -> bool:
-    """The last gate runs found one and the same set."""
-    if steps[-1].kind is not StepKind.GATE:
-        return False
-    found = [_fingerprints(s) for s in steps if s.kind is StepKind.GATE][-runs:]
-    return len(found) == runs and bool(found[0]) and len(set(found)) == 1
-
-
-_RULES: dict[Rule, tuple[Judge, Judge]] = {
-    Rule.NO_TOOL: (_silent, lambda steps: _silent(steps, SILENT_STEPS)),
-    Rule.SAME_CALL: (_same_call, _same_call_again),
-    Rule.ALTERNATING: (_alternating, _alternating_again),
-    Rule.NO_EDIT: (_no_edit, _no_edit_again),
-    Rule.SAME_EVIDENCE: (_same_evidence, lambda steps: _same_evidence(steps, SAME_EVIDENCE)),
-}
-_LASTING = frozenset({Rule.ALTERNATING})
-
-
-def _fingerprints(step: Turn) -> tuple[str, ...]:
-    value = step.facts.get("fingerprints")
-    return tuple(sorted(str(v) for v in value)) if isinstance(value, list) else ()
-
-
-def _calls(step: Turn) -> list[ToolCall]:
-    return [c for m in step.messages if m.role is Role.ASSISTANT for c in m.tool_calls]
-
-
-def _signature(call: ToolCall) -> str:
-    try:
-        arguments: JsonValue = json.loads(call.arguments or "{}")
-    except ValueError:
-        return f"{call.name} {call.arguments}"
-    return f"{call.name} {json.dumps(arguments, sort_keys=True)}"
-
-
-def _digest(text: str | None) -> str:
-    return "deleted" if text is None else hashlib.sha256(text.encode()).hexdigest()
+def _holds(rule: Rule, fresh: Sequence[Turn], since: Sequence[Turn], settings: Settings) -> bool:
+    """`fresh` are the steps after the rule was last broken, `since` all that it looks at."""
+    match rule:
+        case Rule.NO_TOOL:
+            return signs.silent(fresh) >= settings.spiral_silent_steps
+        case Rule.OVERSIZED:
+            return signs.oversized(fresh) >= settings.spiral_oversized
+        case Rule.SAME_CALL:
+            return signs.same_calls(fresh) >= settings.spiral_same_calls
+        case Rule.ALTERNATING:
+            return signs.alternations(fresh) >= settings.spiral_alternations
+        case Rule.REWRITES:
+            return signs.rewrites(fresh) >= settings.spiral_rewrites
+        case Rule.NO_EDIT:
+            return len(fresh) >= settings.spiral_idle_steps
+        case Rule.SAME_EVIDENCE:
+            # Once broken, every further gate run that finds the same is one too many.
+            bound = settings.spiral_same_evidence if fresh is since else 1
+            return signs.ends_with_gate(fresh) and signs.gates(fresh) >= bound
+        case Rule.NO_PROGRESS:
+            return signs.ends_with_check(fresh) and (
+                signs.stuck_checks(fresh) >= settings.spiral_no_progress
+            )

@@ -9,19 +9,33 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from fleet.domain.build import Step, StepKind, Task
-from fleet.domain.chat import ChatMessage, Role, ToolCall
-from fleet.generation.context import conversation
-from fleet.generation.limits import Rule, spiral
+from fleet.domain.chat import ChatMessage, Role, ToolCall, Usage
+from fleet.domain.progress import NOTES_FACT, StepNotes
+from fleet.generation.budget import priced
+from fleet.generation.compaction import Compaction
+from fleet.generation.context import (
+    CHARS_PER_TOKEN,
+    Window,
+    conversation,
+    cut,
+    repeated,
+    seen_before,
+)
+from fleet.generation.diagnosis import FAILED_FACT, diagnosis
+from fleet.generation.limits import SPIRAL_FACT, Level, forced_tools, spiral, spiral_of
 from fleet.generation.prompt import fenced, prompt
-from fleet.generation.tools.files import reading_tools, writing_tools
-from fleet.generation.tools.live import Live, live_tools
-from fleet.generation.tools.tool import Arguments, Tool, Toolbox, ToolResult
-from fleet.generation.turn import Mind, take_turn
-from fleet.generation.workspace import Workspace
+from fleet.generation.signs import OVERSIZED_FACT, REWRITTEN_FACT
+from fleet.generation.tools.producer import producer_tools
+from fleet.generation.tools.tool import Arguments, Tool, Toolbox, ToolResult, bounded
+from fleet.generation.tools.workbench import Workbench
+from fleet.generation.turn import Mind, Turn, take_turn
+from fleet.generation.workspace import OVERSIZED_MARK
 from fleet.ports import NewStep
+from fleet.settings import Settings
 
 CLAIM = "claim_done"
-MAX_NOTED_SQL_CHARS = 300
+# Of a result for which the answer's allowance has no room left.
+MIN_RESULT_CHARS = 1_000
 
 
 class ClaimDone(Arguments):
@@ -29,18 +43,30 @@ class ClaimDone(Arguments):
 
 
 class _TaskTools(Toolbox):
-    """The producer's tools. A claim ends the turn, and only an honest one is taken."""
+    """The producer's tools. A claim ends the turn, and only an honest one is taken.
 
-    def __init__(self, tools: Sequence[Tool[Any]]) -> None:
+    All results of one answer share `allowance_chars`, so that no step outgrows the window.
+    """
+
+    def __init__(self, tools: Sequence[Tool[Any]], allowance_chars: int) -> None:
         super().__init__(tools)
-        self._failed = self._claimed = False
+        self._allowance_chars = allowance_chars
+        self.begin(None)
 
-    def begin(self) -> None:
+    def begin(self, allowed: frozenset[str] | None) -> None:
+        """`allowed` names the only tools of this turn; None or empty: all."""
         self._failed = self._claimed = False
+        self._allowed = allowed
+        self._left_chars = self._allowance_chars
 
     async def call(self, call: ToolCall) -> ToolResult:
         if self._claimed:
             return ToolResult("Error: not run; the task is claimed done already.", failed=True)
+        if self._allowed and call.name not in self._allowed:
+            return ToolResult(
+                f"Error: not run; this answer may call only {', '.join(sorted(self._allowed))}.",
+                failed=True,
+            )
         if call.name == CLAIM and self._failed:
             return ToolResult(
                 "Error: not claimed; an earlier call of this answer failed. See to it first.",
@@ -49,30 +75,25 @@ class _TaskTools(Toolbox):
         result = await super().call(call)
         self._failed = self._failed or result.failed
         self._claimed = call.name == CLAIM and not result.failed
-        return result
+        content = bounded(result.content, max(self._left_chars, MIN_RESULT_CHARS))
+        self._left_chars -= len(content)
+        return ToolResult(content, failed=result.failed)
 
 
 class Producer:
     """`briefing` is the task as JSON; `catalog` the text with examples, the same in every task."""
 
     def __init__(
-        self, mind: Mind, workspace: Workspace, live: Live, prompts: tuple[str, JsonValue]
+        self, mind: Mind, bench: Workbench, prompts: tuple[str, JsonValue], settings: Settings
     ) -> None:
         self._mind = mind
-        self._workspace = workspace
+        self._bench = bench
+        self._settings = settings
+        self._window = Window(high=settings.context_high_tokens, low=settings.context_low_tokens)
         catalog, briefing = prompts
+        claim = Tool(CLAIM, "Say that the task is done; the gate then checks.", ClaimDone, _claim)
         self._tools = _TaskTools(
-            [
-                *reading_tools(workspace),
-                *writing_tools(workspace),
-                *live_tools(live),
-                Tool(
-                    CLAIM,
-                    "Say that the task is done; the gate then checks.",
-                    ClaimDone,
-                    _claim,
-                ),
-            ]
+            [*producer_tools(bench), claim], settings.context_low_tokens * CHARS_PER_TOKEN
         )
         self._head = (
             ChatMessage(role=Role.SYSTEM, content=prompt("producer", catalog=catalog)),
@@ -82,16 +103,26 @@ class Producer:
             ),
         )
 
+    def compaction(self, steps: Sequence[Step]) -> Compaction | None:
+        """What of the conversation must be compacted before the next completion."""
+        found = spiral_of(steps[-1]) if steps else None
+        if found is not None and found.level is Level.FRESH:
+            why = f"{found.reason}, so it begins afresh"
+            return Compaction(through=steps[-1].number, why=why, warning=found.text)
+        through = cut(self._head, steps, self._window)
+        return Compaction(through=through, why="the window is nearly full") if through else None
+
     async def step(self, task: Task, steps: Sequence[Step]) -> NewStep:
         """The next completion after `steps`, the task's own so far."""
-        self._tools.begin()
-        turn = await take_turn(self._mind, conversation(self._head, steps), self._tools)
-        writes = self._workspace.take_written()
-        facts: dict[str, JsonValue] = {}
-        if any(call.name == CLAIM for call in turn.done):
-            facts["claimed"] = True
-        if sql := [_sql(call) for call in turn.done if call.name == "run_sql"]:
-            facts["sql"] = list[JsonValue](sql)
+        allowed = forced_tools(steps)
+        self._tools.begin(allowed)
+        asked = conversation(self._head, steps)
+        turn = await take_turn(
+            self._mind, asked, self._tools, "auto" if allowed is None else "required"
+        )
+        writes = self._bench.workspace.take_written()
+        notes = self._bench.notes.take()
+        facts = _facts(turn, steps, writes, notes)
         step = NewStep(
             task=task.id,
             kind=StepKind.PRODUCER,
@@ -99,10 +130,17 @@ class Producer:
             messages=turn.messages,
             writes=writes,
             facts=facts,
-            usage=turn.usage,
+            usage=self._usage(turn, steps, asked),
             elapsed_s=turn.elapsed_s,
         )
-        return step if facts.get("claimed") else with_nudge(step, steps)
+        return step if facts.get("claimed") else with_break(step, steps, self._settings)
+
+    def _usage(self, turn: Turn, steps: Sequence[Step], asked: tuple[ChatMessage, ...]) -> Usage:
+        """With the share of the prompt that the one before it had as its prefix."""
+        before = max((i for i, s in enumerate(steps) if s.kind is StepKind.PRODUCER), default=None)
+        earlier = () if before is None else conversation(self._head, steps[:before])
+        usage = seen_before(turn.usage, repeated(earlier, asked))
+        return priced(usage, self._mind.name, self._settings)
 
 
 async def _claim(_: ClaimDone) -> str:
@@ -111,24 +149,54 @@ async def _claim(_: ClaimDone) -> str:
     return "Claimed. The gate checks now."
 
 
-def with_nudge(step: NewStep, before: Sequence[Step]) -> NewStep:
-    """The step with what the anti-spiral rules say to it: a nudge, or the end of the task."""
-    found = spiral([*before, step])
+def with_break(step: NewStep, before: Sequence[Step], settings: Settings) -> NewStep:
+    """The step with what the anti-spiral rules say to it, or with the end of the task."""
+    if step.facts.get(FAILED_FACT):
+        return step
+    found = spiral([*before, step], settings)
     if found is None:
         return step
-    if found.broken:
-        return step.model_copy(update={"facts": {**step.facts, "spiral": found.reason}})
-    nudge = ChatMessage(role=Role.USER, content=found.nudge)
-    return step.model_copy(
-        update={
-            "messages": (*step.messages, nudge),
-            "facts": {**step.facts, "nudge": Rule(found.rule).value},
-        }
-    )
+    facts: dict[str, JsonValue] = {**step.facts, SPIRAL_FACT: found.fact}
+    if found.level is Level.FAILED:
+        facts[FAILED_FACT] = diagnosis(found.reason, [*before, step])
+        return step.model_copy(update={"facts": facts})
+    messages = step.messages
+    if found.level is not Level.FRESH:  # there the compaction says it
+        messages = (*messages, ChatMessage(role=Role.USER, content=found.text))
+    return step.model_copy(update={"messages": messages, "facts": facts})
 
 
-def _sql(call: ToolCall) -> str:
-    return str(json.loads(call.arguments).get("sql", ""))[:MAX_NOTED_SQL_CHARS]
+def _facts(
+    turn: Turn, steps: Sequence[Step], writes: dict[str, str | None], notes: StepNotes
+) -> dict[str, JsonValue]:
+    facts: dict[str, JsonValue] = {}
+    if any(call.name == CLAIM for call in turn.done):
+        facts["claimed"] = True
+    if notes != StepNotes():
+        facts[NOTES_FACT] = notes.model_dump(mode="json", exclude_defaults=True)
+    if turn.problem:
+        facts["problem"] = turn.problem
+    if turn.raw is not None:
+        facts["raw"] = turn.raw.model_dump(mode="json")
+    if turn.ends:
+        facts[FAILED_FACT] = turn.ends
+    if oversized := sum(r.failed and OVERSIZED_MARK in r.content for _, r in turn.results):
+        facts[OVERSIZED_FACT] = oversized
+    if rewritten := _rewritten(turn, steps, writes):
+        facts[REWRITTEN_FACT] = list[JsonValue](rewritten)
+    return facts
+
+
+def _rewritten(turn: Turn, steps: Sequence[Step], writes: dict[str, str | None]) -> list[str]:
+    """Files of this task's own that were written whole once more."""
+    earlier = {path for step in steps for path in step.writes}
+    whole = {_path(call) for call in turn.done if call.name == "write_file"}
+    return sorted(earlier & whole & writes.keys())
+
+
+def _path(call: ToolCall) -> str:
+    value = json.loads(call.arguments)
+    return str(value.get("path", "")).removeprefix("./") if isinstance(value, dict) else ""
 
 
 def _title(

@@ -11,11 +11,11 @@ from enum import StrEnum
 from fleet.domain.build import Step, StepKind, Task
 from fleet.domain.frozen import Frozen
 from fleet.domain.ids import CommitId
-from fleet.settings import Settings
+from fleet.generation.diagnosis import FAILED_FACT, diagnosis
 
 
 class Move(StrEnum):
-    PRODUCE = "produce"  # ask for the next completion
+    PRODUCE = "produce"  # ask for the next completion, after compacting where that is due
     VERIFY = "verify"  # the last step claims done: run the gate
     LAND = "land"  # the gate was green: main advances
     GIVE_UP = "give_up"
@@ -43,12 +43,9 @@ def stage_of(steps: Sequence[Step], max_attempts: int) -> Stage:
     last = steps[-1]
     if last.kind is StepKind.GATE and last.facts.get("green"):
         return Stage(move=Move.LAND, attempt=attempt, commit=commit)
-    reason = str(last.facts.get("spiral", ""))
-    if last.kind is StepKind.GATE and (reason or attempt >= max_attempts):
-        told = last.facts.get("told")
-        first = str(told[0]) if isinstance(told, list) and told else "see its record"
-        reason = reason or f"it did not pass the gate in {attempt} attempts"
-        reason = f"{reason}; the last evidence is {first}"
+    reason = str(last.facts.get(FAILED_FACT, ""))
+    if last.kind is StepKind.GATE and not reason and attempt >= max_attempts:
+        reason = diagnosis(f"it did not pass the gate in {attempt} attempts", steps)
     if reason:
         return Stage(move=Move.GIVE_UP, attempt=attempt, commit=commit, reason=reason)
     move = Move.VERIFY if last.facts.get("claimed") else Move.PRODUCE
@@ -57,18 +54,3 @@ def stage_of(steps: Sequence[Step], max_attempts: int) -> Stage:
 
 def commit_of(gate: Step) -> CommitId:
     return CommitId(str(gate.facts["commit"]))
-
-
-def over_budget(steps: Sequence[Step], elapsed_s: float, settings: Settings) -> str:
-    """Which budget is spent, in plain words; "" while none is."""
-    prompt = sum(s.usage.prompt_tokens for s in steps)
-    completion = sum(s.usage.completion_tokens for s in steps)
-    if len(steps) >= settings.max_steps:
-        return f"its {settings.max_steps} steps"
-    if prompt >= settings.max_prompt_tokens:
-        return f"its {settings.max_prompt_tokens} prompt tokens"
-    if completion >= settings.max_completion_tokens:
-        return f"its {settings.max_completion_tokens} completion tokens"
-    if elapsed_s >= settings.max_build_s:
-        return f"its {settings.max_build_s:.0f} seconds"
-    return ""

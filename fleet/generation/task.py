@@ -13,14 +13,19 @@ from fleet.domain.ids import CommitId
 from fleet.domain.plan import Contract, Plan
 from fleet.domain.verdict import GateRequest, Verdict
 from fleet.errors import AppError
+from fleet.generation.announce import announce
 from fleet.generation.architect import catalog_text
+from fleet.generation.briefing import active_services, briefing
+from fleet.generation.budget import priced
+from fleet.generation.compaction import compact
 from fleet.generation.evidence import gate_step
 from fleet.generation.life import Life
 from fleet.generation.outcome import BuildEnded
 from fleet.generation.plan import commit_time
-from fleet.generation.producer import Producer, with_nudge
+from fleet.generation.producer import Producer, with_break
 from fleet.generation.stage import Move, commit_of, stage_of, steps_of
-from fleet.generation.tools.live import Live
+from fleet.generation.tools.notes import Notes
+from fleet.generation.tools.workbench import Dev, Workbench
 from fleet.generation.twin import DraftTwin
 from fleet.generation.verify import verify
 from fleet.generation.workspace import Bounds, Workspace
@@ -66,7 +71,7 @@ class TaskRun:
                     if self._task.state is TaskState.FAILED:
                         raise self._ended("it was given up")
                     producer = producer or await self._producer()
-                    await self._life.append(await producer.step(self._task, own))
+                    await self._produce(producer, own)
                 case Move.VERIFY:
                     await self._verify(stage.attempt + 1, own)
                 case Move.LAND:
@@ -104,29 +109,44 @@ class TaskRun:
             elif step.writes:
                 await self._workspace.replay(step.writes)
 
+    async def _produce(self, producer: Producer, own: list[Step]) -> None:
+        """One completion, or the compaction that is due before it."""
+        life = self._life
+        if wanted := producer.compaction(own):
+            settings = life.deps.settings
+            mind = life.mind(settings.analysis_model)
+            made = await compact(self._task.id, own, wanted, mind)
+            usage = priced(made.usage, mind.name, settings)
+            step = await life.append(made.model_copy(update={"usage": usage}))
+            told: dict[str, JsonValue] = {"task": str(self._task.id), "why": wanted.why}
+            told |= {"through": wanted.through, "by": step.facts.get("by")}
+            await life.emit(EventKind.CONTEXT_COMPACTED, told)
+        else:
+            await announce(life, await life.append(await producer.step(self._task, own)))
+
     async def _producer(self) -> Producer:
-        plan, deps = self._assigned.plan, self._life.deps
-        planned = plan.tasks[self._assigned.position - 1]
-        base_files = await deps.repositories.tree(self._life.project.id, self._assigned.base)
-        briefing: JsonValue = {
-            "title": planned.title,
-            "instructions": planned.instructions,
-            "scope": list(planned.scope),
-            "acceptance": list(planned.acceptance),
-            "design": plan.design,
-            "contract": plan.contract.model_dump(mode="json"),
-            "message": self._life.build.text,
-            "position": self._assigned.position,
-            "of": len(plan.tasks),
-            # The base's, not the work tree's: a successor must build the same bytes.
-            "files": [entry.path for entry in base_files],
-        }
-        return Producer(
-            self._life.mind(deps.settings.coding_model),
-            self._workspace,
-            Live(self._assigned.twin, self._workspace, deps.clock.now),
-            (catalog_text(deps.catalog, examples=True), briefing),
+        life, deps, assigned = self._life, self._life.deps, self._assigned
+        briefed = await briefing(life, assigned.plan, assigned.position, assigned.base)
+        bench = Workbench(
+            workspace=self._workspace,
+            twin=assigned.twin,
+            notes=Notes(),
+            now=deps.clock.now,
+            app=life.project.spec.apps[0],
+            dev=Dev(
+                project=life.project.id,
+                commit=assigned.base,
+                timelines=deps.timelines,
+                checkpoints=deps.checkpoints,
+                judge=deps.judge_sql,
+                ready=assigned.dev_ready,
+            ),
+            runtime=deps.runtime,
+            browser=deps.browser,
         )
+        catalog = catalog_text(active_services(deps.catalog, assigned.plan), examples=True)
+        mind = life.mind(deps.settings.coding_model)
+        return Producer(mind, bench, (catalog, briefed), deps.settings)
 
     async def _verify(self, attempt: int, own: list[Step]) -> None:
         life, deps = self._life, self._life.deps
@@ -143,7 +163,10 @@ class TaskRun:
             await life.emit(EventKind.GATE_FINISHED, {**names, **ended})
         limit = deps.settings.max_task_attempts
         step = gate_step(self._task.id, attempt, limit, verdict)
-        await life.append(step if verdict.green else with_nudge(step, own))
+        await announce(
+            life,
+            await life.append(step if verdict.green else with_break(step, own, deps.settings)),
+        )
         self._workspace.committed(commit)
         if not verdict.green and attempt < limit:
             count = len(verdict.findings)

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.exceptions import HTTPException
 
 from fleet.domain.chat import Completion, CompletionRequest
-from serve.models.blueprint import DESCRIPTION, MODEL_NAMES, parse_model_name, speak
+from serve.models.blueprint import MODEL_NAMES, Spoken, describe, parse_model_name, speak
 from serve.models.protocol import BadRequest, read_request
 
 CREATED = 1_767_225_600  # the protocol wants a time; a constant keeps answers deterministic
@@ -47,16 +47,17 @@ async def chat_completions(request: Request) -> JSONResponse | StreamingResponse
     except ValueError as error:
         raise BadRequest(f"The body is not JSON: {error}") from error
     wanted, streamed, with_usage = read_request(body)
-    fault = parse_model_name(wanted.model)
-    if fault is None:
+    behaviour = parse_model_name(wanted.model)
+    if behaviour is None:
         raise _unknown(wanted.model)
     # Deriving an app takes tens of milliseconds of pure computing: off the event loop.
-    completion = await asyncio.to_thread(speak, wanted, fault)
-    head = _head(wanted, completion)
+    spoken = await asyncio.to_thread(speak, wanted, behaviour)
+    head = _head(wanted, spoken.completion)
     if not streamed:
-        return JSONResponse(_whole(head, completion))
+        await asyncio.sleep(spoken.delay_s)
+        return JSONResponse(_whole(head, spoken))
     return StreamingResponse(
-        _events(head, completion, with_usage=with_usage), media_type="text/event-stream"
+        _events(head, spoken, with_usage=with_usage), media_type="text/event-stream"
     )
 
 
@@ -66,7 +67,7 @@ def _model(name: str) -> dict[str, object]:
         "object": "model",
         "created": CREATED,
         "owned_by": "appfleet",
-        "description": DESCRIPTION,
+        "description": describe(name),
     }
 
 
@@ -85,50 +86,68 @@ def _head(request: CompletionRequest, completion: Completion) -> dict[str, Any]:
     return {"id": f"chatcmpl-{digest}", "created": CREATED, "model": request.model}
 
 
-def _whole(head: dict[str, Any], completion: Completion) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": completion.message.content or None}
-    if completion.message.tool_calls:
+def _whole(head: dict[str, Any], spoken: Spoken) -> dict[str, Any]:
+    said = spoken.completion.message
+    message: dict[str, Any] = {"role": "assistant", "content": said.content or None}
+    message |= _asides(spoken)
+    if said.tool_calls:
         message["tool_calls"] = [
             {
                 "id": call.id,
                 "type": "function",
                 "function": {"name": call.name, "arguments": call.arguments},
             }
-            for call in completion.message.tool_calls
+            for call in said.tool_calls
         ]
-    choice = {"index": 0, "message": message, "finish_reason": completion.finish.value}
+    choice = {"index": 0, "message": message, "finish_reason": spoken.completion.finish.value}
     return {
         **head,
         "object": "chat.completion",
         "choices": [choice],
-        "usage": _usage(completion),
+        "usage": _usage(spoken.completion),
     }
 
 
+def _asides(spoken: Spoken) -> dict[str, str]:
+    """What is no content: OpenAI's field for a refusal, and the usual one for thinking."""
+    asides = {"refusal": spoken.completion.refusal, "reasoning_content": spoken.reasoning}
+    return {name: text for name, text in asides.items() if text}
+
+
 async def _events(
-    head: dict[str, Any], completion: Completion, *, with_usage: bool
+    head: dict[str, Any], spoken: Spoken, *, with_usage: bool
 ) -> AsyncIterator[bytes]:
     head = {**head, "object": "chat.completion.chunk"}
-    for delta in _deltas(completion):
+    deltas = _deltas(spoken)
+    for delta in deltas:
+        await asyncio.sleep(spoken.delay_s / len(deltas))
         yield _event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]})
-    end = {"index": 0, "delta": {}, "finish_reason": completion.finish.value}
+    end = {"index": 0, "delta": {}, "finish_reason": spoken.completion.finish.value}
     yield _event({**head, "choices": [end]})
     if with_usage:
-        yield _event({**head, "choices": [], "usage": _usage(completion)})
+        yield _event({**head, "choices": [], "usage": _usage(spoken.completion)})
     yield b"data: [DONE]\n\n"
 
 
-def _deltas(completion: Completion) -> list[dict[str, Any]]:
+def _deltas(spoken: Spoken) -> list[dict[str, Any]]:
     """Text and arguments in pieces, as a model that thinks would send them."""
-    deltas: list[dict[str, Any]] = [{"role": "assistant", "content": completion.message.content}]
-    for index, call in enumerate(completion.message.tool_calls):
+    message = spoken.completion.message
+    deltas: list[dict[str, Any]] = [
+        {name: piece} for name, text in _asides(spoken).items() for piece in _pieces(text)
+    ]
+    deltas.append({"role": "assistant", "content": message.content})
+    for index, call in enumerate(message.tool_calls):
         opening = {"name": call.name, "arguments": ""}
         first = {"index": index, "id": call.id, "type": "function", "function": opening}
         deltas.append({"tool_calls": [first]})
-        for start in range(0, len(call.arguments), PIECE_CHARS):
-            piece = {"arguments": call.arguments[start : start + PIECE_CHARS]}
-            deltas.append({"tool_calls": [{"index": index, "function": piece}]})
+        for piece in _pieces(call.arguments):
+            more = {"index": index, "function": {"arguments": piece}}
+            deltas.append({"tool_calls": [more]})
     return deltas
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[start : start + PIECE_CHARS] for start in range(0, len(text), PIECE_CHARS)]
 
 
 def _event(data: dict[str, Any]) -> bytes:

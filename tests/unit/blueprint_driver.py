@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fleet.domain.chat import ChatMessage, Completion, CompletionRequest, Role, ToolSchema
 from fleet.domain.plan import Plan
-from serve.models.blueprint import Fault, speak
+from serve.models.blueprint import Behaviour, Fault, Spoken, behaviour_of, speak
 
 SCAFFOLD = Path(__file__).parents[2] / "catalog" / "scaffold"
 ARCHITECT_TOOLS = ("submit_plan", "list_files", "read_file")
@@ -26,12 +26,12 @@ def fenced(kind: str, body: object) -> str:
     return f"Here it is.\n\n```json appfleet:{kind}\n{json.dumps(body, indent=1)}\n```\n"
 
 
-def ask(messages: list[ChatMessage], tools: tuple[str, ...], fault: Fault) -> Completion:
+def ask(messages: list[ChatMessage], tools: tuple[str, ...], behaviour: Behaviour) -> Spoken:
     schemas = tuple(ToolSchema(name=t, description="", parameters={}) for t in tools)
     request = CompletionRequest(model="blueprint", messages=tuple(messages), tools=schemas)
-    completion = speak(request, fault)
-    assert completion == speak(request, fault), "the same conversation gets the same answer"
-    return completion
+    spoken = speak(request, behaviour)
+    assert spoken == speak(request, behaviour), "the same conversation gets the same answer"
+    return spoken
 
 
 @dataclass
@@ -41,14 +41,18 @@ class Build:
     message: str
     files: dict[str, str]
     fault: Fault = Fault.NONE
+    behaviour: Behaviour | None = None  # what a model's name says; None: the fault alone
     failed_edits: list[str] = field(default_factory=list)
     conversation: list[ChatMessage] = field(default_factory=list)
+
+    def ask(self, messages: list[ChatMessage], tools: tuple[str, ...]) -> Completion:
+        return ask(messages, tools, self.behaviour or behaviour_of([self.fault])).completion
 
     def plan(self) -> Plan:
         request = {"message": self.message, "files": sorted(self.files), "schema": {}}
         talk = [ChatMessage(role=Role.USER, content=fenced("request", request))]
         for _ in range(4):
-            said = ask(talk, ARCHITECT_TOOLS, self.fault).message
+            said = self.ask(talk, ARCHITECT_TOOLS).message
             call = said.tool_calls[0]
             arguments = json.loads(call.arguments)
             if call.name == "submit_plan":
@@ -75,7 +79,7 @@ class Build:
         """Until it claims done; the paths it changed."""
         changed: list[str] = []
         for _ in range(20):
-            said = ask(self.conversation, PRODUCER_TOOLS, self.fault).message
+            said = self.ask(self.conversation, PRODUCER_TOOLS).message
             self.conversation.append(said)
             assert said.tool_calls, said.content
             for call in said.tool_calls:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from serve.models.blueprint import MODEL_NAMES, Fault, parse_model_name
+from serve.models.blueprint import Fault
 from serve.models.blueprint.app_model import NOTES_PATH
 from tests.unit.blueprint_driver import Build, scaffold_files
 
@@ -161,11 +161,3 @@ def test_a_dead_process_is_resumed_without_doing_anything_twice() -> None:
     del build.conversation[-2:]  # its claim was lost
     assert build.work() == []
     assert len(first) == len(set(first))
-
-
-def test_model_names_carry_known_faults_only() -> None:
-    assert parse_model_name("blueprint") is Fault.NONE
-    assert parse_model_name("blueprint+type-error") is Fault.TYPE_ERROR
-    for unknown in ("gpt-4", "blueprint+", "blueprint+nonsense", "blueprintx"):
-        assert parse_model_name(unknown) is None
-    assert len(MODEL_NAMES) == 7

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 from pydantic import ValidationError
 
-from fleet.domain.chat import ChatMessage
+from fleet.domain.chat import ChatMessage, Role
 from serve.models.blueprint.app_model import NOTES_PATH, AppModel, Change
 from serve.models.blueprint.change import derive_change, first_change
 from serve.models.blueprint.conversation import answered, find_object, last_block, text_of
 from serve.models.blueprint.derive import build_entities, derive
-from serve.models.blueprint.fault import NEEDS_TABLES, Fault
+from serve.models.blueprint.fault import NEEDS_TABLES, Behaviour, Fault
 from serve.models.blueprint.grammar import Draft
+from serve.models.blueprint.misbehaviour import mistake_of
+from serve.models.blueprint.misbehaviour.form import raw
 from serve.models.blueprint.plan import make_plan
 from serve.models.blueprint.reply import Call, Reply
 from serve.models.blueprint.words import snake
@@ -21,7 +24,14 @@ from serve.models.blueprint.words import snake
 _MIGRATION = re.compile(r"(?:^|/)db/migrations/(\d{4})_[\w-]+\.sql$")
 
 
-def architect_turn(messages: tuple[ChatMessage, ...], fault: Fault) -> Reply:
+def architect_turn(messages: tuple[ChatMessage, ...], behaviour: Behaviour) -> Reply:
+    reply = _plan(messages, behaviour)
+    turn = sum(m.role is Role.ASSISTANT for m in messages)
+    reply = replace(reply, delay_s=behaviour.delay_s)
+    return raw(reply, fenced=turn % 2 == 1) if behaviour.has(Fault.RAW_TOOL_CALL) else reply
+
+
+def _plan(messages: tuple[ChatMessage, ...], behaviour: Behaviour) -> Reply:
     found = last_block(messages, "request")
     if found is None:
         return Reply(text="There is no `json appfleet:request` block to plan from.")
@@ -37,8 +47,10 @@ def architect_turn(messages: tuple[ChatMessage, ...], fault: Fault) -> Reply:
         if not reads:
             return Reply(calls=(Call("read_file", {"path": NOTES_PATH}),))
         previous = _model_from(reads[-1].result)
-    change = _change(text_of(request.get("message")), previous, files, fault)
-    plan = json.loads(make_plan(change).model_dump_json())
+    message = text_of(request.get("message"))
+    change = _change(message, previous, files, mistake_of(behaviour, message))
+    narrow = behaviour.has(Fault.SCOPE_ESCAPE) or behaviour.seed is not None
+    plan = json.loads(make_plan(change, narrow=narrow).model_dump_json())
     return Reply(calls=(Call("submit_plan", plan),))
 
 

@@ -28,6 +28,11 @@ _MAX_LENGTH = {
 }
 
 
+def columns_of(entity: Entity) -> tuple[str, ...]:
+    """As `_create` writes them."""
+    return ("id", *(f.name for f in entity.fields), "created_at")
+
+
 def migration(change: Change, operations: tuple[Operation, ...]) -> str:
     return "\n".join(_statement(change, operation) for operation in operations)
 

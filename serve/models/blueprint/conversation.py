@@ -52,14 +52,19 @@ def last_block(
 
 
 def answered(messages: tuple[ChatMessage, ...]) -> list[Answered]:
-    results = {m.tool_call_id: m.content for m in messages if m.role is Role.TOOL}
-    return [
-        Answered(call, results[call.id])
-        for message in messages
-        if message.role is Role.ASSISTANT
-        for call in message.tool_calls
-        if call.id in results
-    ]
+    """Its own calls with their results: by id among the results that follow the call at once,
+    since ids may come back in a later answer."""
+    found: list[Answered] = []
+    for index, message in enumerate(messages):
+        if message.role is not Role.ASSISTANT:
+            continue
+        results: dict[str | None, str] = {}
+        for later in messages[index + 1 :]:
+            if later.role is not Role.TOOL:
+                break
+            results[later.tool_call_id] = later.content
+        found += [Answered(c, results[c.id]) for c in message.tool_calls if c.id in results]
+    return found
 
 
 def parse_object(text: str) -> dict[str, object]:

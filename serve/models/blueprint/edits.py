@@ -85,7 +85,7 @@ def _belongs(path: str, task: dict[str, object]) -> bool:
     if task.get("of") != 2:
         return True
     of_pages = path == "src/App.tsx" or (path.startswith("src/pages/") and path.count("/") == 3)
-    return of_pages if "**" not in patterns else not of_pages
+    return of_pages if task.get("position") == 2 else not of_pages
 
 
 def _matches(path: str, pattern: str) -> bool:

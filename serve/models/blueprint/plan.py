@@ -12,21 +12,33 @@ from fleet.domain.plan import (
 )
 from serve.models.blueprint.app_model import AppModel, Change, Entity, FieldKind, Widget
 from serve.models.blueprint.code_names import example_value
+from serve.models.blueprint.code_sql import columns_of
 
 DISCLAIMER = "blueprint is a deterministic program, not a language model."
 ONE_TASK_ENTITIES = 3
 MAX_SUMMARY = 1_900
 DESIGN_MARK = "Machine-readable (blueprint): "
+# All that an app of blueprint's has; a fault leaves it for a folder `docs/`.
+NARROW_SCOPE = (
+    "db/**",
+    "server/**",
+    "src/**",
+    "tests/**",
+    "index.html",
+    "README.md",
+    ".appfleet/blueprint.json",
+)
 PAGES_SCOPE = ("src/**", "index.html", "README.md", ".appfleet/blueprint.json")
 
 
-def make_plan(change: Change) -> Plan:
+def make_plan(change: Change, *, narrow: bool = False) -> Plan:
+    """`narrow` leaves the tasks no more than they need to write."""
     model = change.model
     return Plan(
         title=model.title,
         summary=f"{_summary(change)} {DISCLAIMER}"[:2_000],
         services=_services(model),
-        tasks=_tasks(change),
+        tasks=_tasks(change, NARROW_SCOPE if narrow else ("**",)),
         contract=contract_of(model),
         design=f"{_notes(model)}\n\n{DESIGN_MARK}{change.model_dump_json()}",
     )
@@ -57,8 +69,12 @@ def contract_of(model: AppModel) -> Contract:
         pages.append("/play")
     for entity in model.entities:
         pages += [entity.path, f"{entity.path}/new"]
-    tables = tuple(e.table for e in model.entities)
-    return Contract(procedures=tuple(procedures), tables=tables, pages=tuple(pages))
+    return Contract(
+        procedures=tuple(procedures),
+        tables=tuple(e.table for e in model.entities),
+        columns={e.table: columns_of(e) for e in model.entities},
+        pages=tuple(pages),
+    )
 
 
 def _example(entity: Entity) -> dict[str, str | int | bool]:
@@ -79,7 +95,7 @@ def _services(model: AppModel) -> tuple[ServiceUse, ...]:
     )
 
 
-def _tasks(change: Change) -> tuple[PlannedTask, ...]:
+def _tasks(change: Change, scope: tuple[str, ...]) -> tuple[PlannedTask, ...]:
     wanted = "\n".join(f"- {note}" for note in change.notes) or f"- Build {change.model.title}."
     acceptance = ("Every declared procedure answers.", "Every page draws without an error.")
     many = change.previous is None and len(change.model.entities) > ONE_TASK_ENTITIES
@@ -91,6 +107,7 @@ def _tasks(change: Change) -> tuple[PlannedTask, ...]:
                 instructions=f"{wanted}\n- Migration, procedures, pages, tests, menu and title."[
                     :20_000
                 ],
+                scope=scope,
                 acceptance=acceptance,
             ),
         )
@@ -98,6 +115,7 @@ def _tasks(change: Change) -> tuple[PlannedTask, ...]:
         PlannedTask(
             title="Data and API, tests, home page and menu",
             instructions=f"{wanted}\n- Migration, procedures, tests; home page, menu and title.",
+            scope=scope,
             acceptance=acceptance[:1],
         ),
         PlannedTask(

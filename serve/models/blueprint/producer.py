@@ -1,4 +1,5 @@
-"""The producer's turn: writes what the plan needs, then claims done; mends what evidence names.
+"""The producer's right answer: writes what the plan needs, then claims done; mends what evidence
+names. How it misbehaves instead is said in `misbehaviour`.
 
 Stateless: what is done already is read from the conversation, so a successor goes on exactly
 where a dead process stopped.
@@ -8,19 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fleet.domain.chat import ChatMessage, Role
 from serve.models.blueprint.app_model import Change
-from serve.models.blueprint.conversation import (
-    Answered,
-    answered,
-    blocks,
-    last_block,
-    text_of,
-)
+from serve.models.blueprint.conversation import text_of
 from serve.models.blueprint.edits import FileEdit, edits_for, mended_edits
-from serve.models.blueprint.fault import Fault, is_about
+from serve.models.blueprint.fault import Behaviour, Fault, is_about
+from serve.models.blueprint.known import Known
+from serve.models.blueprint.notes import with_notes
 from serve.models.blueprint.plan import parse_design
 from serve.models.blueprint.reply import Call, Reply
+from serve.models.blueprint.scene import Scene
 from serve.models.blueprint.tree import faulty_words
 
 MAX_CALLS = 16
@@ -28,95 +25,81 @@ MAX_CHARS = 60_000  # of one completion's arguments
 
 
 @dataclass(frozen=True)
-class _Turn:
-    """The conversation from the task on, split at the last evidence."""
+class Work:
+    """What a task wants, and the calls still to make for it. `summary` goes with the claim."""
 
-    task: dict[str, object]
-    before: list[Answered]
-    after: list[Answered]
-    findings: list[dict[str, object]]  # of all evidence so far
-    latest: list[dict[str, object]]  # of the last evidence block
+    wanted: list[FileEdit]
+    todo: list[Call]
+    summary: str
+
+    def reply(self) -> Reply:
+        if self.todo:
+            return Reply(text=_say(self.todo), calls=_bounded(self.todo))
+        return Reply(calls=(self.claim(),))
+
+    def claim(self) -> Call:
+        return Call("claim_done", {"summary": self.summary})
 
 
-def producer_turn(messages: tuple[ChatMessage, ...], fault: Fault) -> Reply:
-    found = last_block(messages, "task")
-    if found is None:
-        return Reply(text="There is no `json appfleet:task` block to work from.")
-    turn = _read(messages[found[0] :], found[1])
-    change = parse_design(text_of(turn.task.get("design")))
+def work_of(scene: Scene, behaviour: Behaviour, mistake: Fault) -> Work | None:
+    """None when the plan's design is not blueprint's own."""
+    change = parse_design(text_of(scene.task.get("design")))
     if change is None:
-        return Reply(text="The plan's design was not made by blueprint, which can build no other.")
-    words = faulty_words(change, fault)
-    mended = fault is Fault.NONE or any(is_about(fault, f, words) for f in turn.findings)
+        return None
+    known = scene.known
+    mended = not behaviour.has(Fault.SAME_MISTAKE) and _is_mended(change, scene, known, mistake)
     plan = mended_edits if mended else edits_for
-    wanted = plan(change, turn.task, fault)
-    todo = _open_calls(wanted, turn)
-    if todo:
-        return Reply(text=_say(todo), calls=_bounded(todo))
-    return Reply(calls=(Call("claim_done", {"summary": _summary(change, turn, mended)}),))
+    wanted = with_notes(plan(change, scene.task, mistake), scene, behaviour.notes)
+    return Work(wanted, _open_calls(wanted, scene, known), _summary(change, scene, mended))
 
 
-def _read(messages: tuple[ChatMessage, ...], task: dict[str, object]) -> _Turn:
-    cut = len(messages)
-    findings: list[dict[str, object]] = []
-    latest: list[dict[str, object]] = []
-    for index, message in enumerate(messages):
-        if message.role is not Role.USER:
-            continue
-        found = [f for block in blocks(message, "evidence") for f in _findings(block)]
-        if found:
-            findings += found
-            latest, cut = found, index
-    if not findings:
-        return _Turn(task, [], answered(messages), [], [])
-    return _Turn(task, answered(messages[:cut]), answered(messages[cut:]), findings, latest)
+def _is_mended(change: Change, scene: Scene, known: Known, mistake: Fault) -> bool:
+    """Once evidence told of the mistake, or a file it was in is right already: a compaction keeps
+    the last evidence only."""
+    if mistake is Fault.NONE:
+        return True
+    words = faulty_words(change, mistake)
+    if any(is_about(mistake, f, words) for f in scene.findings):
+        return True
+    wrong = {e.path: e.content for e in edits_for(change, scene.task, mistake)}
+    right = {e.path: e.content for e in mended_edits(change, scene.task, mistake)}
+    return any(
+        wrong.get(path) != text and text is not None and known.is_so(path, text)
+        for path, text in right.items()
+    )
 
 
-def _findings(block: dict[str, object]) -> list[dict[str, object]]:
-    found = block.get("findings")
-    return [f for f in found if isinstance(f, dict)] if isinstance(found, list) else []
-
-
-def _open_calls(wanted: list[FileEdit], turn: _Turn) -> list[Call]:
-    """The calls not made yet. A whole file counts as done when it was written with that text."""
-    done = [*turn.before, *turn.after]
-    written = _last_writes(done)
-    named = {text_of(f.get("where")).partition(":")[0] for f in turn.latest}
-    again = _last_writes(turn.after)
+def _open_calls(wanted: list[FileEdit], scene: Scene, known: Known) -> list[Call]:
+    """The calls not made yet. A file counts as done when it holds just the wanted text."""
+    named = {text_of(f.get("where")).partition(":")[0] for f in scene.latest}
+    again = {
+        text_of(a.arguments.get("path"))
+        for a in scene.since
+        if a.call.name in ("write_file", "edit_file") and not a.failed
+    }
     calls: list[Call] = []
     for edit in wanted:
+        # Evidence names a file that should be right: put it there once more.
+        doubted = edit.path in named and edit.path not in again | set(scene.progress.files)
+        if known.is_so(edit.path, edit.content) and not doubted:
+            continue
         if edit.content is None:
-            deletes = [a for a in done if a.call.name == "delete_file"]
-            if not any(a.arguments.get("path") == edit.path for a in deletes):
-                calls.append(Call("delete_file", {"path": edit.path}))
+            calls.append(Call("delete_file", {"path": edit.path}))
         elif edit.hunks:
-            calls += _hunk_calls(edit, done, written)
-        elif written.get(edit.path) != edit.content or (
-            # Evidence names a file that should be right: put it there once more.
-            edit.path in named and again.get(edit.path) != edit.content
-        ):
+            calls += _hunk_calls(edit, known)
+        else:
             calls.append(Call("write_file", {"path": edit.path, "content": edit.content}))
     return calls
 
 
-def _last_writes(done: list[Answered]) -> dict[str, str]:
-    return {
-        text_of(a.arguments.get("path")): text_of(a.arguments.get("content"))
-        for a in done
-        if a.call.name == "write_file" and not a.failed
-    }
-
-
-def _hunk_calls(edit: FileEdit, done: list[Answered], written: dict[str, str]) -> list[Call]:
+def _hunk_calls(edit: FileEdit, known: Known) -> list[Call]:
     """Edits of a file that is there; where one does not fit any more the whole file is written."""
-    if written.get(edit.path) == edit.content:
-        return []
-    tried = [a for a in done if a.call.name == "edit_file" and a.arguments.get("path") == edit.path]
-    if any(a.failed for a in tried):
+    made = known.passages.get(edit.path, [])
+    changed_otherwise = edit.path in known.hashes or known.texts.get(edit.path) is not None
+    if edit.path in known.misfits or changed_otherwise:
         if not edit.rewritable:
             return []
         return [Call("write_file", {"path": edit.path, "content": edit.content or ""})]
-    made = {(text_of(a.arguments.get("old")), text_of(a.arguments.get("new"))) for a in tried}
     return [
         Call("edit_file", {"path": edit.path, "old": old, "new": new})
         for old, new in edit.hunks
@@ -139,7 +122,7 @@ def _say(calls: list[Call]) -> str:
     return f"{len(calls)} file change{'s' if len(calls) != 1 else ''} to make."
 
 
-def _summary(change: Change, turn: _Turn, mended: bool) -> str:
-    if turn.findings and mended:
+def _summary(change: Change, scene: Scene, mended: bool) -> str:
+    if scene.findings and mended:
         return f"{change.model.title}: mended what the evidence named."
     return f"{change.model.title}: all files of this task are written."

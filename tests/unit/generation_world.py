@@ -21,9 +21,10 @@ from fleet.domain.chat import (
     ToolCall,
     Usage,
 )
-from fleet.domain.ids import CommitId, ProjectId
+from fleet.domain.ids import CheckpointId, CommitId, ProjectId, TimelineId
 from fleet.domain.lease import Lease
-from fleet.domain.timeline import SqlResult
+from fleet.domain.page import PageReport, PageVisit
+from fleet.domain.timeline import Checkpoint, SqlResult
 from fleet.domain.verdict import (
     CheckName,
     CheckOutcome,
@@ -37,9 +38,10 @@ from fleet.drivers.memory.repositories import MemoryRepositories
 from fleet.drivers.memory.store import MemoryStore
 from fleet.errors import ModelError, NotFound
 from fleet.generation.build import BuildDependencies, BuildRunner
+from fleet.generation.tools.workbench import SqlEffect, SqlJudgement
 from fleet.lifecycle import world as lifecycle
 from fleet.lifecycle.sweep import sweep
-from fleet.ports import OnCheck, OnText
+from fleet.ports import ChatModel, OnCheck, OnText
 from fleet.settings import Settings
 
 Call = tuple[str, dict[str, Any]]
@@ -220,6 +222,53 @@ class Runtime:
         pass
 
 
+class Browser:
+    async def visit(self, visit: PageVisit) -> PageReport:
+        return PageReport(
+            path=visit.path,
+            status=200,
+            title="",
+            text="fine",
+            visible_elements=1,
+            console=(),
+            failed_requests=(),
+            timed_out=False,
+            screenshot="",
+            elapsed_s=0.1,
+        )
+
+    async def close(self) -> None:
+        pass
+
+
+class Checkpoints:
+    def __init__(self) -> None:
+        self.taken: list[Checkpoint] = []
+
+    async def take(self, project: ProjectId, commit: CommitId, reason: str) -> Checkpoint:
+        number = len(self.taken) + 1
+        self.taken.append(
+            Checkpoint(
+                id=CheckpointId(f"cp_{number}"),
+                project=project,
+                commit=commit,
+                timeline=TimelineId(f"{project}.cp{number}"),
+                lsn="0/1",
+                reason=reason,
+                created_at=NOON,
+            )
+        )
+        return self.taken[-1]
+
+    async def all(self, project: ProjectId) -> list[Checkpoint]:
+        return list(self.taken)
+
+
+def judge_sql(statement: str) -> SqlJudgement:
+    risky = statement.lower().startswith(("drop", "truncate"))
+    return SqlJudgement(effect=SqlEffect.RISKY if risky else SqlEffect.READS)
+
+
 class Scaffold:
     def files(self) -> Mapping[str, str]:
         return SCAFFOLD
@@ -227,7 +276,7 @@ class Scaffold:
 
 @dataclass
 class World:
-    model: Model
+    model: ChatModel
     settings: Settings = field(
         default_factory=lambda: Settings(lease_ttl_s=LEASE_TTL_S, max_task_attempts=3)
     )
@@ -239,6 +288,7 @@ class World:
         self.gate = Gate(self.repositories)
         self.converge = Converge()
         self.timelines, self.runtime = Timelines(), Runtime()
+        self.browser, self.checkpoints = Browser(), Checkpoints()
         self.project = ProjectId("crm-aaaaa")
 
     async def post(self, text: str = "A CRM") -> Build:
@@ -263,6 +313,9 @@ class World:
                 catalog=(CatalogNote(kind="react-app", title="React", text="Pages."),),
                 settings=self.settings,
                 clock=self.clock,
+                browser=self.browser,
+                checkpoints=self.checkpoints,
+                judge_sql=judge_sql,
             )
         )
 

@@ -15,7 +15,8 @@ from fleet.domain.chat import ChatMessage, Role
 from fleet.domain.plan import Plan
 from fleet.errors import InvalidInput
 from fleet.generation.budget import priced
-from fleet.generation.context import conversation, repeated, seen_before
+from fleet.generation.compaction import Compaction, due
+from fleet.generation.context import before, conversation, repeated, seen_before
 from fleet.generation.path import checked_path
 from fleet.generation.prompt import fenced, prompt
 from fleet.generation.reserved import collisions
@@ -82,6 +83,10 @@ class Architect:
             ),
         )
 
+    def compaction(self, steps: Sequence[Step]) -> Compaction | None:
+        """What of the conversation must be compacted before the next completion."""
+        return due(self._head, steps, self._settings)
+
     async def step(self, steps: Sequence[Step]) -> NewStep:
         """The next completion after `steps`, the architect's own so far."""
         asked = conversation(self._head, steps)
@@ -98,8 +103,7 @@ class Architect:
             facts["problem"] = turn.problem
         if turn.raw is not None:
             facts["raw"] = turn.raw.model_dump(mode="json")
-        earlier = conversation(self._head, steps[:-1]) if steps else ()
-        usage = seen_before(turn.usage, repeated(earlier, asked))
+        usage = seen_before(turn.usage, repeated(before(self._head, steps), asked))
         return NewStep(
             task=None,
             kind=StepKind.ARCHITECT,

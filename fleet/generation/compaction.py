@@ -15,11 +15,12 @@ from fleet.domain.build import Step, StepKind
 from fleet.domain.chat import ChatMessage, CompletionRequest, Role, Usage
 from fleet.domain.ids import TaskId
 from fleet.errors import ModelError
-from fleet.generation.context import THROUGH_FACT, split
+from fleet.generation.context import THROUGH_FACT, Window, cut, split
 from fleet.generation.prompt import fenced, prompt
 from fleet.generation.tracker import tracker
 from fleet.generation.turn import Mind
 from fleet.ports import NewStep
+from fleet.settings import Settings
 
 log = structlog.get_logger()
 
@@ -41,6 +42,15 @@ class Compaction:
     through: int
     why: str
     warning: str = ""
+
+
+def due(
+    head: Sequence[ChatMessage], steps: Sequence[Step], settings: Settings
+) -> Compaction | None:
+    """What is to be compacted because the window is nearly full."""
+    window = Window(high=settings.context_high_tokens, low=settings.context_low_tokens)
+    through = cut(head, steps, window)
+    return Compaction(through=through, why="the window is nearly full") if through else None
 
 
 async def compact(

@@ -63,6 +63,13 @@ def cut(head: Sequence[ChatMessage], steps: Sequence[Step], window: Window) -> i
     return through if through > covered and through >= shown[0].number else 0
 
 
+def before(head: Sequence[ChatMessage], steps: Sequence[Step]) -> tuple[ChatMessage, ...]:
+    """The prompt of the last completion among `steps`; empty when there was none."""
+    asked = (StepKind.ARCHITECT, StepKind.PRODUCER)
+    last = max((i for i, s in enumerate(steps) if s.kind in asked), default=None)
+    return () if last is None else conversation(head, steps[:last])
+
+
 def tokens(messages: Sequence[ChatMessage]) -> int:
     """An estimate, arguments of calls included."""
     return sum(_size(m) for m in messages) // CHARS_PER_TOKEN

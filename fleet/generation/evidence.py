@@ -8,6 +8,7 @@ from fleet.domain.build import StepKind
 from fleet.domain.chat import ChatMessage, Role
 from fleet.domain.ids import TaskId
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding, Verdict
+from fleet.errors import InfrastructureError
 from fleet.generation.prompt import fenced, prompt
 from fleet.generation.tracker import EVIDENCE_FACT
 from fleet.ports import NewStep
@@ -40,12 +41,19 @@ def gate_step(task: TaskId, attempt: int, max_attempts: int, verdict: Verdict) -
             "attempt": attempt,
             "commit": verdict.commit,
             "green": verdict.green,
+            "cached": bool(verdict.cached_from),
             "fingerprints": fingerprints,
             "told": lines,
             EVIDENCE_FACT: findings or None,
         },
         elapsed_s=verdict.elapsed_s,
     )
+
+
+def not_verified(verdict: Verdict) -> InfrastructureError:
+    """Nothing is said of the app, so no attempt of the task is counted."""
+    why = "; ".join(f"{r.check}: {r.note}" for r in verdict.unrun) or "no check ran."
+    return InfrastructureError(f"The app could not be verified: {why}")
 
 
 def findings_json(result: CheckResult) -> list[JsonValue]:

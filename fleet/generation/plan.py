@@ -60,9 +60,10 @@ async def make_plan(life: Life, base: CommitId) -> Plan:
     workspace = Workspace(deps.repositories, life.project.id, base, Bounds((), 0))
     request = await _request(life, workspace)
     mind = life.mind(deps.settings.planning_model)
-    architect = Architect(mind, workspace, deps.catalog, request)
+    architect = Architect(mind, workspace, deps.catalog, request, deps.settings)
     while True:
-        own = [s for s in life.steps if s.kind is StepKind.ARCHITECT]
+        told = [s for s in life.steps if s.task is None]
+        own = [s for s in told if s.kind is StepKind.ARCHITECT]
         if (plan := accepted_plan(own)) is not None:
             return plan
         refused = refusals(own)
@@ -74,7 +75,10 @@ async def make_plan(life: Life, base: CommitId) -> Plan:
                 "Say it in other words, or choose another model.",
             )
         life.check_budget()
-        step = await architect.step(own)
+        if wanted := architect.compaction(told):
+            await life.compact(None, told, wanted)
+            continue
+        step = await architect.step(told)
         await life.append(step.model_copy(update={"facts": {**step.facts, "base": base}}))
 
 

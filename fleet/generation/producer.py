@@ -9,15 +9,14 @@ from typing import Any
 from pydantic import Field, JsonValue
 
 from fleet.domain.build import Step, StepKind, Task
-from fleet.domain.chat import ChatMessage, Role, ToolCall, Usage
+from fleet.domain.chat import ChatMessage, Role, ToolCall
 from fleet.domain.progress import NOTES_FACT, StepNotes
 from fleet.generation.budget import priced
-from fleet.generation.compaction import Compaction
+from fleet.generation.compaction import Compaction, due
 from fleet.generation.context import (
     CHARS_PER_TOKEN,
-    Window,
+    before,
     conversation,
-    cut,
     repeated,
     seen_before,
 )
@@ -89,7 +88,6 @@ class Producer:
         self._mind = mind
         self._bench = bench
         self._settings = settings
-        self._window = Window(high=settings.context_high_tokens, low=settings.context_low_tokens)
         catalog, briefing = prompts
         claim = Tool(CLAIM, "Say that the task is done; the gate then checks.", ClaimDone, _claim)
         self._tools = _TaskTools(
@@ -109,8 +107,7 @@ class Producer:
         if found is not None and found.level is Level.FRESH:
             why = f"{found.reason}, so it begins afresh"
             return Compaction(through=steps[-1].number, why=why, warning=found.text)
-        through = cut(self._head, steps, self._window)
-        return Compaction(through=through, why="the window is nearly full") if through else None
+        return due(self._head, steps, self._settings)
 
     async def step(self, task: Task, steps: Sequence[Step]) -> NewStep:
         """The next completion after `steps`, the task's own so far."""
@@ -120,6 +117,7 @@ class Producer:
         turn = await take_turn(
             self._mind, asked, self._tools, "auto" if allowed is None else "required"
         )
+        usage = seen_before(turn.usage, repeated(before(self._head, steps), asked))
         writes = self._bench.workspace.take_written()
         notes = self._bench.notes.take()
         facts = _facts(turn, steps, writes, notes)
@@ -130,17 +128,10 @@ class Producer:
             messages=turn.messages,
             writes=writes,
             facts=facts,
-            usage=self._usage(turn, steps, asked),
+            usage=priced(usage, self._mind.name, self._settings),
             elapsed_s=turn.elapsed_s,
         )
         return step if facts.get("claimed") else with_break(step, steps, self._settings)
-
-    def _usage(self, turn: Turn, steps: Sequence[Step], asked: tuple[ChatMessage, ...]) -> Usage:
-        """With the share of the prompt that the one before it had as its prefix."""
-        before = max((i for i, s in enumerate(steps) if s.kind is StepKind.PRODUCER), default=None)
-        earlier = () if before is None else conversation(self._head, steps[:before])
-        usage = seen_before(turn.usage, repeated(earlier, asked))
-        return priced(usage, self._mind.name, self._settings)
 
 
 async def _claim(_: ClaimDone) -> str:
@@ -149,16 +140,16 @@ async def _claim(_: ClaimDone) -> str:
     return "Claimed. The gate checks now."
 
 
-def with_break(step: NewStep, before: Sequence[Step], settings: Settings) -> NewStep:
+def with_break(step: NewStep, earlier: Sequence[Step], settings: Settings) -> NewStep:
     """The step with what the anti-spiral rules say to it, or with the end of the task."""
     if step.facts.get(FAILED_FACT):
         return step
-    found = spiral([*before, step], settings)
+    found = spiral([*earlier, step], settings)
     if found is None:
         return step
     facts: dict[str, JsonValue] = {**step.facts, SPIRAL_FACT: found.fact}
     if found.level is Level.FAILED:
-        facts[FAILED_FACT] = diagnosis(found.reason, [*before, step])
+        facts[FAILED_FACT] = diagnosis(found.reason, [*earlier, step])
         return step.model_copy(update={"facts": facts})
     messages = step.messages
     if found.level is not Level.FRESH:  # there the compaction says it

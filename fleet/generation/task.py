@@ -11,14 +11,12 @@ from fleet.domain.build import BuildState, Step, StepKind, Task, TaskState
 from fleet.domain.event import EventKind
 from fleet.domain.ids import CommitId
 from fleet.domain.plan import Contract, Plan
-from fleet.domain.verdict import GateRequest, Verdict
+from fleet.domain.verdict import GateRequest, Verdict, VerdictState
 from fleet.errors import AppError
 from fleet.generation.announce import announce
 from fleet.generation.architect import catalog_text
 from fleet.generation.briefing import active_services, briefing
-from fleet.generation.budget import priced
-from fleet.generation.compaction import compact
-from fleet.generation.evidence import gate_step
+from fleet.generation.evidence import gate_step, not_verified
 from fleet.generation.life import Life
 from fleet.generation.outcome import BuildEnded
 from fleet.generation.plan import commit_time
@@ -113,14 +111,7 @@ class TaskRun:
         """One completion, or the compaction that is due before it."""
         life = self._life
         if wanted := producer.compaction(own):
-            settings = life.deps.settings
-            mind = life.mind(settings.analysis_model)
-            made = await compact(self._task.id, own, wanted, mind)
-            usage = priced(made.usage, mind.name, settings)
-            step = await life.append(made.model_copy(update={"usage": usage}))
-            told: dict[str, JsonValue] = {"task": str(self._task.id), "why": wanted.why}
-            told |= {"through": wanted.through, "by": step.facts.get("by")}
-            await life.emit(EventKind.CONTEXT_COMPACTED, told)
+            await life.compact(self._task.id, own, wanted)
         else:
             await announce(life, await life.append(await producer.step(self._task, own)))
 
@@ -158,8 +149,14 @@ class TaskRun:
             names: dict[str, JsonValue] = {"task": str(self._task.id), "attempt": attempt}
             await life.emit(EventKind.GATE_STARTED, {**names, "commit": commit})
             verdict = await verify(deps.gatekeeper, self._gate_request(attempt, commit), life.emit)
+            if verdict.state is VerdictState.NOT_VERIFIED:
+                raise not_verified(verdict)
             await deps.store.record_verdict(life.lease(), self._task.id, attempt, verdict)
-            ended: dict[str, JsonValue] = {"green": verdict.green, "elapsed_s": verdict.elapsed_s}
+            ended: dict[str, JsonValue] = {
+                "green": verdict.green,
+                "elapsed_s": verdict.elapsed_s,
+                "cached": bool(verdict.cached_from),
+            }
             await life.emit(EventKind.GATE_FINISHED, {**names, **ended})
         limit = deps.settings.max_task_attempts
         step = gate_step(self._task.id, attempt, limit, verdict)

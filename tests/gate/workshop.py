@@ -111,6 +111,7 @@ class Workshop:
             commit=commit,
             base=base,
             contract=contract,
+            fresh=True,
         )
 
 

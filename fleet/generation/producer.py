@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from pydantic import Field, JsonValue
@@ -76,7 +77,7 @@ class _TaskTools(Toolbox):
         self._claimed = call.name == CLAIM and not result.failed
         content = bounded(result.content, max(self._left_chars, MIN_RESULT_CHARS))
         self._left_chars -= len(content)
-        return ToolResult(content, failed=result.failed)
+        return replace(result, content=content)
 
 
 class Producer:

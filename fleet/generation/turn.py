@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from fleet.domain.chat import (
@@ -13,10 +14,16 @@ from fleet.domain.chat import (
     ToolCall,
     Usage,
 )
+from fleet.generation.malformed import (
+    MALFORMED_KEY,
+    Call,
+    Problem,
+    asking,
+    legible,
+    read_completion,
+)
 from fleet.generation.tools.tool import Toolbox, ToolResult
 from fleet.ports import ChatModel, Clock
-
-MAX_CALLS = 64
 
 
 @dataclass(frozen=True)
@@ -58,50 +65,48 @@ async def take_turn(
 ) -> Turn:
     """Raises ModelError when the model cannot be reached."""
     began = mind.clock.monotonic()
+    how = asking(conversation, tool_choice)
     completion = await mind.model.complete(
         CompletionRequest(
-            model=mind.name, messages=conversation, tools=tools.schemas, tool_choice=tool_choice
+            model=mind.name,
+            messages=conversation,
+            tools=tools.schemas,
+            tool_choice=how.tool_choice,
+            max_tokens=how.max_tokens,
         )
     )
-    calls = _with_ids(completion.message.tool_calls)
-    results: list[tuple[ToolCall, ToolResult]] = []
-    for index, call in enumerate(calls):
-        if index >= MAX_CALLS:
-            text = f"Error: not run; one answer holds at most {MAX_CALLS} calls."
-            results.append((call, ToolResult(text, failed=True)))
-        else:
-            results.append((call, await tools.call(call)))
-    content = _storable(completion.message.content)
-    if completion.finish is FinishReason.LENGTH and not calls:
-        content += "\n[cut off: the answer was too long]"
-    said = ChatMessage(role=Role.ASSISTANT, content=content, tool_calls=calls)
+    reading = read_completion(completion, tools.schemas, conversation)
+    results = [(read.call, await _result(read, tools)) for read in reading.calls]
+    said = ChatMessage(
+        role=Role.ASSISTANT, content=reading.content, tool_calls=tuple(c for c, _ in results)
+    )
     answers = (
-        ChatMessage(role=Role.TOOL, content=_storable(r.content), tool_call_id=c.id)
+        ChatMessage(role=Role.TOOL, content=legible(r.content), tool_call_id=c.id)
         for c, r in results
     )
+    advice = (ChatMessage(role=Role.USER, content=reading.advice),) if reading.advice else ()
+    invalid = any(r.invalid for _, r in results)
     return Turn(
-        messages=(said, *answers),
+        messages=(said, *answers, *advice),
         results=tuple(results),
         usage=completion.usage,
         elapsed_s=mind.clock.monotonic() - began,
+        problem=reading.problem or (Problem.WRONG_TYPES if invalid else Problem.NONE),
+        raw=None if completion == _plain(said, completion.usage) else completion,
+        ends=reading.ends,
     )
 
 
-def _with_ids(calls: tuple[ToolCall, ...]) -> tuple[ToolCall, ...]:
-    """Ids are unique and not empty, or the answers could not be told apart."""
-    seen: set[str] = set()
-    fixed = []
-    for index, call in enumerate(calls):
-        new = call.id if call.id and call.id not in seen else f"call_{index}_{len(seen)}"
-        seen.add(new)
-        fixed.append(
-            ToolCall(
-                id=_storable(new), name=_storable(call.name), arguments=_storable(call.arguments)
-            )
-        )
-    return tuple(fixed)
+async def _result(read: Call, tools: Toolbox) -> ToolResult:
+    if not read.told:
+        return await tools.call(read.call)
+    # The toolbox hears of it too, as a call that cannot run: a claim after it is not taken.
+    nothing = json.dumps({MALFORMED_KEY: ""})
+    await tools.call(read.call.model_copy(update={"arguments": nothing}))
+    return ToolResult(read.told, failed=True)
 
 
-def _storable(text: str) -> str:
-    """JSON in Postgres takes neither NUL nor a lone surrogate; a model may send both."""
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+def _plain(said: ChatMessage, usage: Usage) -> Completion:
+    """The completion that says just this, as a faultless model would have given it."""
+    finish = FinishReason.TOOL_CALLS if said.tool_calls else FinishReason.STOP
+    return Completion(message=said, finish=finish, usage=usage)

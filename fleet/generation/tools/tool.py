@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
@@ -41,10 +41,12 @@ class Tool(Generic[A]):
 
 @dataclass(frozen=True)
 class ToolResult:
-    """`failed` means that the model has been told an error."""
+    """`failed` means that the model has been told an error; `invalid`, that the arguments'
+    types were wrong."""
 
     content: str
     failed: bool = False
+    invalid: bool = False
 
 
 class Toolbox:
@@ -62,7 +64,8 @@ class Toolbox:
         try:
             arguments = tool.arguments.model_validate(_parsed(call.arguments))
         except ValidationError as error:
-            return _error(f"{call.name} was not run: {describe(error)} Send corrected arguments.")
+            told = f"{call.name} was not run: {describe(error)}\nSend corrected arguments."
+            return replace(_error(told), invalid=True)
         except ValueError as error:
             return _error(
                 f"{call.name} was not run: its arguments are not a JSON object ({error}). Send the "
@@ -81,12 +84,12 @@ class Toolbox:
 def describe(error: ValidationError) -> str:
     """A validation error in one line per problem, each naming its field."""
     problems = [
-        f"{'.'.join(str(p) for p in e['loc']) or 'value'}: {e['msg']}"
+        f"\n- {'.'.join(str(p) for p in e['loc']) or 'value'}: {e['msg']}"
         for e in error.errors(include_url=False, include_context=False, include_input=False)
     ]
     more = len(problems) - MAX_ARGUMENT_PROBLEMS
-    shown = "; ".join(problems[:MAX_ARGUMENT_PROBLEMS])
-    return f"{shown}{f'; and {more} more' if more > 0 else ''}."
+    shown = "".join(problems[:MAX_ARGUMENT_PROBLEMS])
+    return shown + (f"\n- and {more} more" if more > 0 else "")
 
 
 def bounded(text: str, limit: int = MAX_RESULT_CHARS) -> str:

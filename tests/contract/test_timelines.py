@@ -146,6 +146,20 @@ async def test_a_branch_and_its_source_do_not_see_each_others_writes(timelines, 
     assert await scalar(timelines, "SELECT word FROM t", OTHER) == "branch"
 
 
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_branch_knows_the_position_where_it_left_its_source(timelines, live):
+    await write(timelines, "CREATE TABLE t AS SELECT 1 AS n")
+    before = await scalar(timelines, "SELECT pg_current_wal_lsn()::text")
+    if not live:
+        await timelines.suspend(ENDPOINT, force=True)
+    made = await timelines.branch(DEV, TWIN)
+    assert (await timelines.branch(DEV, TWIN)).lsn == made.lsn
+    await write(timelines, "INSERT INTO t VALUES (2)")
+    between = f"'{made.lsn}'::pg_lsn BETWEEN '{before}'::pg_lsn AND pg_current_wal_lsn()"
+    assert await scalar(timelines, f"SELECT {between}")
+    assert (await timelines.create(TimelineId("crm-x7k2.new"))).lsn == ""
+
+
 async def test_a_branch_taken_under_writes_is_consistent(timelines):
     await write(timelines, "CREATE TABLE accounts (id int PRIMARY KEY, amount int)")
     await write(timelines, "INSERT INTO accounts SELECT i, 100 FROM generate_series(0, 499) i")

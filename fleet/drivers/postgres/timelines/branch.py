@@ -23,25 +23,26 @@ _START: LiteralString = (
     "SELECT pg_catalog.pg_walfile_name(pg_catalog.pg_backup_start(%s, fast => true))"
 )
 _STOP: LiteralString = (
-    "SELECT labelfile, pg_catalog.pg_walfile_name(lsn)"
+    "SELECT labelfile, pg_catalog.pg_walfile_name(lsn), lsn::pg_catalog.text"
     " FROM pg_catalog.pg_backup_stop(wait_for_archive => false)"
 )
 
 
-async def branch_live(compute: Compute, password: str, cloner: Cloner, target: Path) -> None:
-    """`target` becomes a data directory that replays to the moment the copying ended."""
+async def branch_live(compute: Compute, password: str, cloner: Cloner, target: Path) -> str:
+    """`target` becomes a data directory that replays to the moment the copying ended: the LSN."""
     try:
         async with admin_session(compute.socket_folder, password) as connection:
             await connection.execute(_KEEP_WAL)
             first = await _one_row(await connection.execute(_START, (_LABEL,)))
             await asyncio.to_thread(cloner.folder, compute.pgdata, target, live=True)
-            label, last = await _one_row(await connection.execute(_STOP))
+            label, last, lsn = await _one_row(await connection.execute(_STOP))
             await asyncio.to_thread(
                 _copy_wal, cloner, compute.pgdata / "pg_wal", target / "pg_wal", first[0], last
             )
     except psycopg.Error as error:
         raise InfrastructureError(f"The timeline could not be branched: {error}") from error
     cloner.write(target / "backup_label", label.encode())
+    return lsn
 
 
 def _copy_wal(cloner: Cloner, source: Path, target: Path, first: str, last: str) -> None:

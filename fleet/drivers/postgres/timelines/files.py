@@ -6,6 +6,7 @@ import asyncio
 import json
 import secrets
 import shutil
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +18,11 @@ from fleet.drivers.postgres.timelines.layout import Layout, private_folder, writ
 
 _SPARES = 2
 
-Fill = Callable[[Path], Awaitable[None]]
+# Writes the data directory and answers the LSN it ends at, "" where there is no source.
+Fill = Callable[[Path], Awaitable[str]]
+# See Postgres's src/include/catalog/pg_control.h: the state, then the latest checkpoint's LSN.
+_CONTROL = struct.Struct("=16xI12xQ")
+_SHUT_DOWN = 1
 
 
 class TimelineFiles:
@@ -44,16 +49,17 @@ class TimelineFiles:
         return sorted(TimelineId(f.name) for f in folders if not f.name.startswith("."))
 
     async def make(self, timeline: TimelineId, parent: TimelineId | None, fill: Fill) -> Timeline:
-        """`fill` writes the data directory; whatever fails, nothing half-made is left in place."""
+        """Whatever fails, nothing half-made is left in place."""
         started = perf_counter()
         making = private_folder(self._layout.unfinished / secrets.token_hex(8))
         try:
-            await fill(making / "pgdata")
+            lsn = await fill(making / "pgdata")
             made = Timeline(
                 id=timeline,
                 parent=parent,
                 copied=not self._cloner.reflink,
                 elapsed_s=perf_counter() - started,
+                lsn=lsn,
             )
             write_json(making / "timeline.json", json.loads(made.model_dump_json()))
             making.rename(self._layout.timeline(timeline))
@@ -62,16 +68,19 @@ class TimelineFiles:
             raise
         return made
 
-    async def from_template(self, target: Path) -> None:
+    async def from_template(self, target: Path) -> str:
         for spare in self._layout.spares.iterdir():
             spare.rename(target)
             self._refill()
-            return
+            return ""
         await self.copy(self._layout.template / "pgdata", target)
         self._refill()
+        return ""
 
-    async def copy(self, source: Path, target: Path) -> None:
+    async def copy(self, source: Path, target: Path) -> str:
+        """Of a data directory that no server has open."""
         await asyncio.to_thread(self._cloner.folder, source, target)
+        return await asyncio.to_thread(_end_of, target)
 
     async def remove(self, timeline: TimelineId) -> None:
         trash = self._layout.trash / secrets.token_hex(8)
@@ -103,3 +112,9 @@ class TimelineFiles:
     async def close(self) -> None:
         if self._refilling is not None:
             await asyncio.wait({self._refilling})
+
+
+def _end_of(pgdata: Path) -> str:
+    """The LSN a data directory was shut down at; "" when its server was killed: replay will tell."""
+    state, lsn = _CONTROL.unpack_from((pgdata / "global" / "pg_control").read_bytes())
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}" if state == _SHUT_DOWN else ""

@@ -95,7 +95,7 @@ class Architect:
         accepted = any(call.name == SUBMIT for call in turn.done)
         messages, facts = turn.messages, dict[str, JsonValue](accepted=accepted)
         if not turn.results:
-            refused = [_MUTE]
+            refused = [turn.ends or _MUTE]
             messages = (*messages, ChatMessage(role=Role.USER, content=_MUTE))
         if refused and not accepted:
             facts["refused"] = refused[-1]

@@ -111,7 +111,8 @@ class Store(Protocol):
         self, lease: Lease, build: BuildId, state: BuildState, explanation: str = ""
     ) -> (
         Build
-    ): ...  # illegal move: Conflict; the same state again: no change; sets started/finished
+    ): ...  # illegal move: Conflict; the same state again: no change; sets started/finished, and
+    # a final state appends BUILD_FINISHED with it
     async def save_plan(
         self, lease: Lease, build: BuildId, plan: Plan, base: CommitId | None
     ) -> list[Task]: ...  # also creates the tasks, pending; again with the same plan: no change
@@ -120,7 +121,12 @@ class Store(Protocol):
     async def move_task(
         self, lease: Lease, task: TaskId, state: TaskState, attempts: int
     ) -> Task: ...
-    async def append_step(self, lease: Lease, build: BuildId, step: NewStep) -> Step: ...  # +usage
+    # Adds its usage to the build and to what the owner spent. `after` is the number of the last
+    # step the caller knows: the same step there already is answered, another one is an
+    # InfrastructureError (the record is ahead of its writer: read it again).
+    async def append_step(
+        self, lease: Lease, build: BuildId, step: NewStep, after: int | None = None
+    ) -> Step: ...
     async def steps(self, build: BuildId) -> list[Step]: ...
     async def record_verdict(
         self, lease: Lease, task: TaskId, attempt: int, verdict: Verdict
@@ -133,6 +139,7 @@ class Store(Protocol):
 
     # Budgets. `continue_build` queues a build that ran out of budget again, with a fresh one:
     # Conflict unless it is `out_of_budget` and its project's newest. Its record is kept.
+    # Spending is kept by the minute, and survives the projects it was for.
     async def continue_build(self, build: BuildId) -> Build: ...
     async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending: ...
 
@@ -144,6 +151,7 @@ class Store(Protocol):
         self, project: ProjectId, build: BuildId | None, event: NewEvent
     ) -> Event: ...
     async def events(self, project: ProjectId, after: int, limit: int = 500) -> list[Event]: ...
+    async def last_event(self, project: ProjectId) -> int: ...  # its number
     async def wait_for_events(
         self, project: ProjectId, after: int, timeout: timedelta
     ) -> bool: ...  # True as soon as an event numbered above `after` exists (LISTEN/NOTIFY)

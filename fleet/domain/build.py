@@ -39,6 +39,8 @@ BUILD_MOVES: dict[BuildState, frozenset[BuildState]] = {
     BuildState.PLANNING: frozenset({BuildState.PRODUCING}) | _ENDINGS,
     BuildState.PRODUCING: frozenset({BuildState.SUCCEEDED}) | _ENDINGS,
     **{final: frozenset() for final in FINAL_BUILD_STATES},
+    # Only by `Store.continue_build`: a fresh budget for the same build.
+    BuildState.OUT_OF_BUDGET: frozenset({BuildState.QUEUED}),
 }
 TASK_MOVES: dict[TaskState, frozenset[TaskState]] = {
     TaskState.PENDING: frozenset({TaskState.ACTIVE}),
@@ -60,7 +62,8 @@ class Build(Frozen):
 
     `base` is the project's head when the build was first planned (None for a first build).
     `explanation` is plain words for the user once the state is final. Steps up to `budget_from`
-    were paid from budgets already spent; a continued build has a fresh one.
+    were paid from budgets already spent; a continued build has a fresh one, and `started_at` is
+    when work on it began.
     """
 
     id: BuildId

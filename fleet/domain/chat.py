@@ -64,6 +64,15 @@ class Usage(Frozen):
             cost_microusd=self.cost_microusd + other.cost_microusd,
         )
 
+    def told(self) -> dict[str, JsonValue]:
+        """As events carry it; the cost in US dollars."""
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "repeated_tokens": self.repeated_tokens,
+            "cost_usd": self.cost_microusd / 1_000_000,
+        }
+
 
 class ModelRole(StrEnum):
     PLANNING = "planning"

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from fleet.domain.build import BUILD_MOVES, TASK_MOVES, Build, BuildState, Message, Task, TaskState
+from collections.abc import Sequence
+from datetime import datetime
+
+from fleet.domain.build import (
+    BUILD_MOVES,
+    TASK_MOVES,
+    Build,
+    BuildState,
+    Message,
+    Step,
+    Task,
+    TaskState,
+)
 from fleet.domain.event import EventKind, NewEvent
+from fleet.domain.frozen import Frozen
 from fleet.domain.ids import BuildId
 from fleet.domain.project import ProjectState
-from fleet.errors import Conflict, InvalidInput
+from fleet.errors import Conflict, InfrastructureError, InvalidInput
 
 
 def _unstorable(character: str) -> bool:
@@ -37,9 +50,42 @@ def build_moves(build: Build, state: BuildState) -> bool:
     """False: it is there already, nothing to write. Conflict: it may never go there."""
     if build.state is state:
         return False
-    if state not in BUILD_MOVES[build.state]:
+    if state is BuildState.QUEUED or state not in BUILD_MOVES[build.state]:
         raise Conflict(f"Build {build.id} is {build.state} and cannot become {state}.")
     return True
+
+
+def require_continuable(build: Build, newest: Build) -> None:
+    """Conflict, in words for the user, unless the build can be given a fresh budget."""
+    if newest.id != build.id:
+        raise Conflict(
+            f"Build {build.id} is not the newest of {build.project}: a later message replaced it.",
+            action="Send what is still missing as a new message.",
+        )
+    if BuildState.QUEUED not in BUILD_MOVES[build.state]:
+        raise Conflict(
+            f"Build {build.id} is {build.state}; only one that ran out of budget can be continued.",
+            action="Send a message to change the app.",
+        )
+
+
+def step_repeats(stored: Sequence[Step], step: Frozen, after: int | None) -> bool:
+    """True: `step` is there already, its acknowledgement was lost. `after` is the number of the
+    last step its writer knows, `stored` are the steps above that."""
+    if after is None or not stored:
+        return False
+    told = {n for n in type(step).model_fields if n not in ("title", "elapsed_s")}
+    if len(stored) == 1 and all(getattr(stored[0], n) == getattr(step, n) for n in told):
+        return True
+    raise InfrastructureError(
+        f"Build {stored[0].build} has step {stored[0].number} already.",
+        action="Read its record again and go on from there.",
+    )
+
+
+def spending_from(since: datetime) -> datetime:
+    """Spending is kept by the minute; the one that `since` lies in counts."""
+    return since.replace(second=0, microsecond=0)
 
 
 def task_moves(task: Task, state: TaskState, attempts: int) -> bool:
@@ -70,4 +116,27 @@ def posted(message: Message, build: Build) -> tuple[NewEvent, NewEvent]:
             kind=EventKind.MESSAGE_POSTED, payload={"text": message.text, "message": message.id}
         ),
         NewEvent(kind=EventKind.BUILD_QUEUED, payload={"build": build.id, "model": build.model}),
+    )
+
+
+def finished(build: Build) -> NewEvent:
+    """What the end of a build tells; written with its final state or not at all."""
+    assert build.finished_at is not None
+    elapsed = build.finished_at - (build.started_at or build.created_at)
+    return NewEvent(
+        kind=EventKind.BUILD_FINISHED,
+        payload={
+            "state": build.state.value,
+            "explanation": build.explanation,
+            "elapsed_s": round(elapsed.total_seconds(), 3),
+            **build.usage.told(),
+        },
+    )
+
+
+def continued(build: Build, tasks: Sequence[Task]) -> NewEvent:
+    """`build` with its fresh budget."""
+    done = sum(task.state is TaskState.DONE for task in tasks)
+    return NewEvent(
+        kind=EventKind.BUILD_CONTINUED, payload={"steps": build.budget_from, "tasks_done": done}
     )

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 
 import structlog
+from pydantic import JsonValue
 
-from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Task, TaskState
+from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, StepKind, Task, TaskState
 from fleet.domain.event import EventKind
 from fleet.domain.ids import CommitId
 from fleet.domain.lease import Lease
@@ -103,19 +104,22 @@ class _Run:
         """Loads the record. `resumed`: this process has tried before."""
         build = await deps.store.build(build.id)
         project = await deps.store.project(build.project)
-        queued = build.state is BuildState.QUEUED
+        untouched = build.state is BuildState.QUEUED and not build.budget_from
         life = Life(
             deps=deps,
             lease=lambda: keeper.lease,
             project=project,
             build=build,
-            resumed=not queued,
-            steps=[] if queued else await deps.store.steps(build.id),
+            resumed=not untouched,
+            steps=[] if untouched else await deps.store.steps(build.id),
         )
-        if build.state not in FINAL_BUILD_STATES and not resumed:
-            await life.emit(
-                EventKind.BUILD_STARTED, {"holder": keeper.lease.holder, "resumed": not queued}
-            )
+        if build.state not in FINAL_BUILD_STATES:
+            await life.look_at_owner()
+            if not resumed:
+                await life.emit(
+                    EventKind.BUILD_STARTED,
+                    {"holder": keeper.lease.holder, "resumed": not untouched},
+                )
         return cls(life)
 
     @property
@@ -147,17 +151,10 @@ class _Run:
         if state is not BuildState.SUCCEEDED:
             if life.project.head is not None:
                 explanation += " The app stays up as it was before."
-            if self._task is not None:
+            # Out of budget the task stays active: a continued build goes on with it.
+            if self._task is not None and state is not BuildState.OUT_OF_BUDGET:
                 await self._task.fail(explanation)
         await life.advance(state, explanation)
-        await life.emit(
-            EventKind.BUILD_FINISHED,
-            {
-                "state": state.value,
-                "explanation": explanation,
-                "elapsed_s": round(life.elapsed_s(), 3),
-            },
-        )
         try:
             await self._twin.remove()
         except (AppfleetError, OSError) as error:
@@ -194,17 +191,8 @@ class _Run:
         tasks = await store.save_plan(life.lease(), life.build.id, plan, green)
         if life.project.title != plan.title:
             await store.set_project_title(life.lease(), life.project.id, plan.title)
-        await life.emit(
-            EventKind.PLAN_READY,
-            {
-                "title": plan.title,
-                "summary": plan.summary,
-                "tasks": [t.title for t in plan.tasks],
-                "procedures": [p.name for p in plan.contract.procedures],
-                "tables": list(plan.contract.tables),
-                "pages": list(plan.contract.pages),
-            },
-        )
+        if all(step.kind is StepKind.ARCHITECT for step in life.steps):  # else it is known
+            await life.emit(EventKind.PLAN_READY, _announced(plan))
         await life.advance(BuildState.PRODUCING)
         life.build = life.build.model_copy(update={"plan": plan, "base": green})
         return tasks
@@ -257,6 +245,17 @@ class _Run:
         if self._dev is not None:
             self._dev.cancel()
             await asyncio.gather(self._dev, return_exceptions=True)
+
+
+def _announced(plan: Plan) -> dict[str, JsonValue]:
+    return {
+        "title": plan.title,
+        "summary": plan.summary,
+        "tasks": [t.title for t in plan.tasks],
+        "procedures": [p.name for p in plan.contract.procedures],
+        "tables": list(plan.contract.tables),
+        "pages": list(plan.contract.pages),
+    }
 
 
 def _success(plan: Plan, commit: CommitId) -> str:

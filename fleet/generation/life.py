@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pydantic import JsonValue
 
 from fleet.domain.build import Build, BuildState, Step
 from fleet.domain.catalog import CatalogNote
+from fleet.domain.chat import Completion, CompletionRequest
 from fleet.domain.event import EventKind, NewEvent
-from fleet.domain.ids import CommitId, ProjectId
+from fleet.domain.ids import CommitId, ProjectId, TaskId
 from fleet.domain.lease import Lease
 from fleet.domain.project import Project
+from fleet.generation.budget import (
+    answer_tokens,
+    build_budget,
+    owner_budget,
+    priced,
+    spending_of,
+    spent,
+    total,
+    warning,
+)
+from fleet.generation.compaction import Compaction, compact
 from fleet.generation.outcome import BuildEnded
-from fleet.generation.stage import over_budget
+from fleet.generation.tools.workbench import Checkpoints, JudgeSql
 from fleet.generation.turn import Mind
 from fleet.ports import (
+    Browser,
     ChatModel,
     Clock,
     Gatekeeper,
     NewStep,
+    OnText,
     Repositories,
     Runtime,
     Scaffold,
+    Spending,
     Store,
     Timelines,
 )
@@ -50,13 +66,17 @@ class BuildDependencies:
     catalog: tuple[CatalogNote, ...]
     settings: Settings
     clock: Clock
+    browser: Browser
+    checkpoints: Checkpoints
+    judge_sql: JudgeSql
 
 
 @dataclass
 class Life:
     """`lease` answers the newest renewal; `steps` holds all of the build's, in order.
 
-    `resumed` is False when nobody can have worked on the build before."""
+    `resumed` is False when nobody can have worked on the build before. `owner_spent` is what the
+    owner's builds spent in the period, as of the last step; nothing when that has no bound."""
 
     deps: BuildDependencies
     lease: Callable[[], Lease]
@@ -65,17 +85,43 @@ class Life:
     resumed: bool
     steps: list[Step] = field(default_factory=list)
     appended: int = 0
+    owner_spent: Spending = field(default_factory=Spending)
 
     async def append(self, step: NewStep) -> Step:
         """Persists a finished step; from here on a successor will not repeat it."""
-        done = await self.deps.store.append_step(self.lease(), self.build.id, step)
+        known = self.steps[-1].number if self.steps else 0
+        done = await self.deps.store.append_step(self.lease(), self.build.id, step, known)
+        before = self._spending(self.steps[-1].created_at if self.steps else self.build.created_at)
         self.steps.append(done)
         self.appended += 1
         await self.emit(
             EventKind.STEP_FINISHED,
-            {"number": done.number, "title": done.title, "elapsed_s": round(done.elapsed_s, 3)},
+            {
+                "number": done.number,
+                "title": done.title,
+                "elapsed_s": round(done.elapsed_s, 3),
+                **done.usage.told(),
+                "total": {"steps": len(self.steps), **total(self.steps).told()},
+            },
         )
+        await self._warn(before)
         return done
+
+    async def _warn(self, before: Spending) -> None:
+        settings, owner_before = self.deps.settings, self.owner_spent
+        await self.look_at_owner()
+        told = (
+            warning(build_budget(settings), before, self._spending()),
+            warning(owner_budget(settings), owner_before, self.owner_spent),
+        )
+        for text in filter(None, told):
+            await self.emit(EventKind.NOTICE, {"text": text})
+
+    async def look_at_owner(self) -> None:
+        settings = self.deps.settings
+        if owner_budget(settings).bounded:
+            since = self.deps.clock.now() - timedelta(seconds=settings.owner_period_s)
+            self.owner_spent = await self.deps.store.owner_spending(self.project.owner, since)
 
     async def emit(self, kind: EventKind, payload: dict[str, JsonValue]) -> None:
         event = NewEvent(kind=kind, payload=payload)
@@ -86,18 +132,56 @@ class Life:
             self.lease(), self.build.id, state, explanation
         )
 
-    def mind(self, configured: str) -> Mind:
-        return Mind(self.deps.model, self.build.model or configured, self.deps.clock)
+    async def compact(self, task: TaskId | None, steps: Sequence[Step], wanted: Compaction) -> None:
+        """Records one message in the place of the older of `steps`, all of one conversation."""
+        mind = self.mind(self.deps.settings.analysis_model)
+        made = await compact(task, steps, wanted, mind)
+        usage = priced(made.usage, mind.name, self.deps.settings)
+        step = await self.append(made.model_copy(update={"usage": usage}))
+        told: dict[str, JsonValue] = {"task": task, "why": wanted.why, "through": wanted.through}
+        await self.emit(EventKind.CONTEXT_COMPACTED, {**told, "by": step.facts.get("by")})
 
-    def elapsed_s(self) -> float:
+    def mind(self, configured: str) -> Mind:
+        name = self.build.model or configured
+        return Mind(_WithinBudget(self.deps.model, self), name, self.deps.clock)
+
+    def _spending(self, at: datetime | None = None) -> Spending:
+        """Of the present budget, its time counted until `at` or now."""
         began = self.build.started_at or self.build.created_at
-        return (self.deps.clock.now() - began).total_seconds()
+        elapsed = max((at or self.deps.clock.now()) - began, timedelta())
+        return spending_of(self.steps, self.build.budget_from, elapsed.total_seconds())
+
+    def answer_tokens(self, model: str, wanted: int) -> int:
+        """How long an answer what is left of the budgets pays for."""
+        settings = self.deps.settings
+        price = settings.model_prices.get(model)
+        dearest = price.completion if price else 0.0
+        own = answer_tokens(build_budget(settings), self._spending(), wanted, dearest)
+        return answer_tokens(owner_budget(settings), self.owner_spent, own, dearest)
 
     def check_budget(self) -> None:
-        spent = over_budget(self.steps, self.elapsed_s(), self.deps.settings)
-        if spent:
+        settings = self.deps.settings
+        own = spent(build_budget(settings), self._spending())
+        if words := own or spent(owner_budget(settings), self.owner_spent):
+            again = f"`appfleet chat {self.project.id} --continue` goes on from here"
             raise BuildEnded(
                 BuildState.OUT_OF_BUDGET,
-                f"The build spent {spent} before it was done. Ask for less at once, or raise the "
-                "budget in the settings.",
+                f"The build spent {words} before it was done. {again} "
+                + ("with a fresh budget." if own else "once less was spent in that time."),
             )
+
+
+@dataclass(frozen=True)
+class _WithinBudget:
+    """The model, never asked for a longer answer than the budgets pay for."""
+
+    model: ChatModel
+    life: Life
+
+    async def complete(
+        self, request: CompletionRequest, on_text: OnText | None = None
+    ) -> Completion:
+        allowed = self.life.answer_tokens(request.model, request.max_tokens)
+        return await self.model.complete(
+            request.model_copy(update={"max_tokens": allowed}), on_text
+        )

@@ -9,13 +9,15 @@ from typing import TypeVar
 
 from fleet.domain.build import Build, Step, Task
 from fleet.domain.event import Event
-from fleet.domain.ids import BuildId, OwnerId, ProjectId, TaskId
+from fleet.domain.ids import BuildId, CheckpointId, OwnerId, ProjectId, TaskId
 from fleet.domain.lease import Lease
 from fleet.domain.project import Owner, Project, ProjectState
 from fleet.domain.record import build_lease_key, require_storable
 from fleet.domain.resource import Resource, ResourceKind
+from fleet.domain.timeline import Checkpoint
+from fleet.domain.verdict import Verdict
 from fleet.errors import NotFound
-from fleet.ports import RecordedVerdict
+from fleet.ports import RecordedVerdict, Spending
 
 K = TypeVar("K", bound=str)
 V = TypeVar("V")
@@ -39,6 +41,9 @@ class Tables:
     tasks: dict[TaskId, Task] = field(default_factory=dict)
     steps: dict[BuildId, list[Step]] = field(default_factory=dict)
     verdicts: dict[tuple[TaskId, int], RecordedVerdict] = field(default_factory=dict)
+    remembered: dict[tuple[ProjectId, str], Verdict] = field(default_factory=dict)
+    checkpoints: dict[CheckpointId, Checkpoint] = field(default_factory=dict)
+    spent: list[tuple[OwnerId, datetime, Spending]] = field(default_factory=list)
     events: dict[ProjectId, list[Event]] = field(default_factory=dict)
     leases: dict[str, Lease] = field(default_factory=dict)
     resources: dict[tuple[ResourceKind, str], Resource] = field(default_factory=dict)
@@ -76,6 +81,8 @@ class Tables:
     def forget(self, project: ProjectId) -> None:
         self.projects.pop(project, None)
         self.events.pop(project, None)
+        self.remembered = {k: v for k, v in self.remembered.items() if k[0] != project}
+        self.checkpoints = {k: c for k, c in self.checkpoints.items() if c.project != project}
         for build in [b.id for b in self.builds.values() if b.project == project]:
             tasks = {t.id for t in self.tasks.values() if t.build == build}
             for task in tasks:

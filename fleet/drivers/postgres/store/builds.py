@@ -1,4 +1,4 @@
-"""Messages, builds, tasks, steps and verdicts. Fencing is the caller's (see `store.py`)."""
+"""Messages, builds, tasks and steps. Fencing is the caller's (see `store.py`)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Message, S
 from fleet.domain.ids import BuildId, CommitId, MessageId, ProjectId, TaskId, new_id
 from fleet.domain.plan import Plan
 from fleet.domain.project import ProjectState
-from fleet.domain.record import build_moves, posted, require_storable, storable, task_moves
-from fleet.domain.verdict import Verdict
+from fleet.domain.record import (
+    build_moves,
+    finished,
+    posted,
+    require_storable,
+    step_repeats,
+    storable,
+    task_moves,
+)
 from fleet.drivers.postgres.store import events, projects
 from fleet.drivers.postgres.store.database import Connection, fetch_all, fetch_one
 from fleet.drivers.postgres.store.rows import (
@@ -19,11 +26,10 @@ from fleet.drivers.postgres.store.rows import (
     mapping,
     messages,
     step_of,
-    verdict_of,
 )
 from fleet.drivers.postgres.store.sql import statements
 from fleet.errors import Conflict, NotFound
-from fleet.ports import NewStep, RecordedVerdict
+from fleet.ports import NewStep
 
 _SQL = statements("builds")
 
@@ -77,14 +83,18 @@ async def unfinished(connection: Connection) -> list[Build]:
 async def advance(
     connection: Connection, build: BuildId, state: BuildState, explanation: str
 ) -> Build:
+    ends = state in FINAL_BUILD_STATES
+    if ends:
+        await connection.execute(_SQL["lock_project"], {"build": build})
     if not build_moves(await locked(connection, build), state):
         return await one(connection, build)
-    ends = state in FINAL_BUILD_STATES
     values = {"build": build, "state": state, "explanation": storable(explanation)}
     await connection.execute(_SQL["advance"], {**values, "starts": not ends, "ends": ends})
+    moved = await one(connection, build)
     if ends:
+        await events.append(connection, moved.project, build, finished(moved))
         await events.announce_work(connection)  # the project's next build may go now
-    return await one(connection, build)
+    return moved
 
 
 async def save_plan(
@@ -140,7 +150,15 @@ async def move_task(connection: Connection, moved: Task, state: TaskState, attem
     return Task(**row)
 
 
-async def append_step(connection: Connection, build: BuildId, step: NewStep) -> Step:
+async def append_step(
+    connection: Connection, build: BuildId, step: NewStep, after: int | None
+) -> tuple[Step, bool]:
+    """The step, and whether it is new; see `step_repeats`."""
+    if after is not None:
+        await locked(connection, build)
+        above = await fetch_all(connection, _SQL["steps_above"], {"build": build, "after": after})
+        if above and step_repeats(known := [step_of(row) for row in above], step, after):
+            return known[0], False
     row = await fetch_one(
         connection, _SQL["count_step"], {"build": build, **step.usage.model_dump()}
     )
@@ -160,26 +178,13 @@ async def append_step(connection: Connection, build: BuildId, step: NewStep) -> 
     }
     stored = await fetch_one(connection, _SQL["add_step"], values)
     assert stored is not None
-    return step_of(stored)
+    return step_of(stored), True
 
 
 async def steps(connection: Connection, build: BuildId) -> list[Step]:
     rows = await fetch_all(connection, _SQL["steps"], {"build": build})
     await _require(connection, rows, build)
     return [step_of(row) for row in rows]
-
-
-async def record_verdict(
-    connection: Connection, judged: Task, attempt: int, verdict: Verdict
-) -> None:
-    values = {"task": judged.id, "attempt": attempt, "build": judged.build}
-    await connection.execute(_SQL["add_verdict"], {**values, "verdict": document(verdict)})
-
-
-async def verdicts(connection: Connection, build: BuildId) -> list[RecordedVerdict]:
-    rows = await fetch_all(connection, _SQL["verdicts"], {"build": build})
-    await _require(connection, rows, build)
-    return [verdict_of(row) for row in rows]
 
 
 async def _require(connection: Connection, rows: Sequence[Row], build: BuildId) -> None:

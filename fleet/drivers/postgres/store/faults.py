@@ -30,6 +30,8 @@ _CONSTRAINTS: dict[str, AppfleetError] = {
     "steps_task_exists": NotFound("There is no such task."),
     "tasks_build_exists": NotFound("There is no such build."),
     "verdicts_task_exists": NotFound("There is no such task."),
+    "checkpoints_project_exists": NotFound("There is no such project."),
+    "remembered_project_exists": NotFound("There is no such project."),
 }
 _RESOURCES = "resources_project_exists"
 

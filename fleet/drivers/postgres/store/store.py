@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fleet.domain.build import Build, BuildState, Message, Step, Task, TaskState
 from fleet.domain.event import Event, NewEvent
@@ -14,13 +14,23 @@ from fleet.domain.lease import Lease
 from fleet.domain.plan import Plan
 from fleet.domain.project import Owner, Project, ProjectState, Spec
 from fleet.domain.resource import Resource, ResourceKind
+from fleet.domain.timeline import Checkpoint
 from fleet.domain.verdict import Verdict
-from fleet.drivers.postgres.store import builds, events, leases, projects, resources
+from fleet.drivers.postgres.store import (
+    budgets,
+    builds,
+    checkpoints,
+    events,
+    leases,
+    projects,
+    resources,
+    verdicts,
+)
 from fleet.drivers.postgres.store.database import Connection, Database
 from fleet.drivers.postgres.store.listener import Listener
 from fleet.drivers.postgres.store.schema import migrate as migrate_schema
 from fleet.drivers.postgres.store.schema import schema_migrations
-from fleet.ports import NewStep, RecordedVerdict
+from fleet.ports import NewStep, RecordedVerdict, Spending
 
 _LISTEN_DEADLINE_S = 15.0
 
@@ -168,9 +178,14 @@ class PostgresStore:
         async with self._fenced_task(lease, task) as (connection, found):
             return await builds.move_task(connection, found, state, attempts)
 
-    async def append_step(self, lease: Lease, build: BuildId, step: NewStep) -> Step:
+    async def append_step(
+        self, lease: Lease, build: BuildId, step: NewStep, after: int | None = None
+    ) -> Step:
         async with self._fenced(lease, build) as connection:
-            return await builds.append_step(connection, build, step)
+            stored, new = await builds.append_step(connection, build, step, after)
+            if new:
+                await budgets.spend(connection, stored)
+            return stored
 
     async def steps(self, build: BuildId) -> list[Step]:
         async with self._database.transaction() as connection:
@@ -180,11 +195,39 @@ class PostgresStore:
         self, lease: Lease, task: TaskId, attempt: int, verdict: Verdict
     ) -> None:
         async with self._fenced_task(lease, task) as (connection, found):
-            await builds.record_verdict(connection, found, attempt, verdict)
+            await verdicts.record(connection, found, attempt, verdict)
 
     async def verdicts(self, build: BuildId) -> list[RecordedVerdict]:
         async with self._database.transaction() as connection:
-            return await builds.verdicts(connection, build)
+            return await verdicts.of_build(connection, build)
+
+    async def remember_verdict(self, project: ProjectId, key: str, verdict: Verdict) -> None:
+        async with self._database.transaction() as connection:
+            await verdicts.remember(connection, project, key, verdict)
+
+    async def remembered_verdict(self, project: ProjectId, key: str) -> Verdict | None:
+        async with self._database.transaction() as connection:
+            return await verdicts.remembered(connection, project, key)
+
+    # Budgets
+
+    async def continue_build(self, build: BuildId) -> Build:
+        async with self._database.transaction() as connection:
+            return await budgets.continue_build(connection, build)
+
+    async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending:
+        async with self._database.transaction() as connection:
+            return await budgets.spent(connection, owner, since)
+
+    # Checkpoints
+
+    async def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        async with self._database.transaction() as connection:
+            await checkpoints.add(connection, checkpoint)
+
+    async def checkpoints(self, project: ProjectId) -> list[Checkpoint]:
+        async with self._database.transaction() as connection:
+            return await checkpoints.of_project(connection, project)
 
     # Events
 
@@ -197,6 +240,10 @@ class PostgresStore:
     async def events(self, project: ProjectId, after: int, limit: int = 500) -> list[Event]:
         async with self._database.transaction() as connection:
             return await events.after(connection, project, after, limit)
+
+    async def last_event(self, project: ProjectId) -> int:
+        async with self._database.transaction() as connection:
+            return await events.last(connection, project)
 
     async def wait_for_events(self, project: ProjectId, after: int, timeout: timedelta) -> bool:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,12 @@ where b.id = %(build)s;
 -- name: lock
 select id from builds where id = %(build)s for no key update;
 
+-- name: lock_project
+-- Before the build's own row: whoever locks both takes them in this order.
+select p.id from projects p join builds b on b.project = p.id
+where b.id = %(build)s
+for no key update of p;
+
 -- name: of_project
 select b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
        b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,
@@ -79,17 +85,12 @@ values (%(build)s, %(number)s, %(task)s, %(kind)s, %(title)s, %(messages)s, %(wr
 returning number, build, task, kind, title, messages::text, writes::text, facts::text,
           usage::text, elapsed_s, created_at;
 
+-- name: steps_above
+select number, build, task, kind, title, messages::text, writes::text, facts::text, usage::text,
+       elapsed_s, created_at
+from steps where build = %(build)s and number > %(after)s order by number;
+
 -- name: steps
 select number, build, task, kind, title, messages::text, writes::text, facts::text, usage::text,
        elapsed_s, created_at
 from steps where build = %(build)s order by number;
-
--- name: add_verdict
-insert into verdicts (task, attempt, build, verdict)
-values (%(task)s, %(attempt)s, %(build)s, %(verdict)s)
-on conflict on constraint verdicts_pk do nothing;
-
--- name: verdicts
-select v.task, v.attempt, v.verdict::text, v.at
-from verdicts v join tasks t on t.id = v.task
-where v.build = %(build)s order by t.position, v.attempt;

@@ -18,6 +18,7 @@ import openai
 from openai import AsyncOpenAI
 
 from fleet.domain.chat import Completion, CompletionRequest
+from fleet.drivers.openai.dialect import REFUSED, Dialect, adapted, says_no_tools
 from fleet.drivers.openai.stream import CutOff, StreamReader
 from fleet.drivers.openai.wire import wire_messages, wire_tool_choice, wire_tools
 from fleet.errors import ModelError
@@ -60,6 +61,7 @@ class OpenAIChatModel:
         self._timeout_s = timeout_s
         self._max_retries = max_retries
         self._backoff_s = backoff_s
+        self._dialects: dict[str, Dialect] = {}  # by model: one endpoint may serve several
         self._client = AsyncOpenAI(
             base_url=self._endpoint,
             api_key=api_key or "none",
@@ -93,6 +95,20 @@ class OpenAIChatModel:
         return max(backoff, min(retry_after_s or 0.0, MAX_RETRY_AFTER_S))
 
     async def _attempt(self, request: CompletionRequest, on_text: OnText | None) -> Completion:
+        """One answer; asked again at once, in its own dialect, where the endpoint says which."""
+        while True:
+            dialect = self._dialects.get(request.model, Dialect())
+            try:
+                return await self._once(request, on_text)
+            except openai.APIStatusError as error:
+                learned = adapted(dialect, error.status_code, _said(error))
+                if learned is None:
+                    raise self._by_status(request, error) from error
+                # Each adaptation is made once, so this ends.
+                self._dialects[request.model] = learned
+
+    async def _once(self, request: CompletionRequest, on_text: OnText | None) -> Completion:
+        """Raises the vendor's APIStatusError as it is; everything else as a Retry."""
         slow = "Raise APPFLEET_MODEL_TIMEOUT_S, or look at the endpoint's load."
         check = "Check APPFLEET_MODEL_BASE_URL and that the server is up."
         try:
@@ -102,8 +118,8 @@ class OpenAIChatModel:
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             raise Retry(f"could not be reached ({cause})", check) from error
-        except openai.APIStatusError as error:
-            raise self._by_status(request, error) from error
+        except openai.APIStatusError:
+            raise
         except CutOff as error:
             raise Retry(f"ended its answer early: {error}", check) from error
         except httpx2.TransportError as error:
@@ -127,17 +143,22 @@ class OpenAIChatModel:
         return reader.completion()
 
     async def _open(self, request: CompletionRequest) -> AsyncIterator[ChatCompletionChunk]:
+        dialect = self._dialects.get(request.model, Dialect())
+        length = "max_completion_tokens" if dialect.named_length else "max_tokens"
         body: dict[str, object] = {
             "model": request.model,
-            "messages": wire_messages(request.messages),
-            "max_tokens": request.max_tokens,
-            "temperature": request.temperature,
+            "messages": wire_messages(request.messages, alternating=dialect.alternating),
+            length: request.max_tokens,
             "stream": True,
-            "stream_options": {"include_usage": True},
         }
+        if dialect.temperature:
+            body["temperature"] = request.temperature
+        if dialect.stream_options:
+            body["stream_options"] = {"include_usage": True}
         if request.tools:
             body["tools"] = wire_tools(request.tools)
-            body["tool_choice"] = wire_tool_choice(request.tool_choice)
+            if dialect.tool_choice:
+                body["tool_choice"] = wire_tool_choice(request.tool_choice)
         # The vendor's overloads want literal types for what this module builds from data.
         create = cast("_Create", self._client.chat.completions.create)
         return await create(**body)
@@ -154,6 +175,15 @@ class OpenAIChatModel:
                 else "Look at the endpoint's own log."
             )
             return Retry(said, action, _retry_after_s(error.response.headers.get("retry-after")))
+        if request.tools and status in REFUSED and says_no_tools(_said(error)):
+            return ModelError(
+                f"The model {request.model!r} at {self._endpoint} takes no tools: {_said(error)}",
+                action="appfleet works by tool calls: name a model that supports them in "
+                "APPFLEET_CODING_MODEL and APPFLEET_PLANNING_MODEL, or switch tool calling on in "
+                "its server (vLLM: --enable-auto-tool-choice --tool-call-parser …; llama.cpp: "
+                "--jinja).",
+                retryable=False,
+            )
         actions = {
             401: "Check APPFLEET_MODEL_API_KEY.",
             403: "Check what APPFLEET_MODEL_API_KEY may use.",

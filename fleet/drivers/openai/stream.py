@@ -46,6 +46,8 @@ class StreamReader:
         self._request = request
         self._on_text = on_text
         self._text: list[str] = []
+        self._refusal: list[str] = []
+        self._reasoning_chars = 0
         self._calls: list[_OpenCall] = []
         self._finish: str | None = None
         self._usage: Usage | None = None
@@ -68,6 +70,10 @@ class StreamReader:
                 self._text.append(text)
                 if self._on_text is not None:
                     self._on_text(text)
+            refusal = getattr(delta, "refusal", None)
+            if isinstance(refusal, str):
+                self._refusal.append(refusal)
+            self._reasoning_chars += _thought(delta)
             for part in getattr(delta, "tool_calls", None) or ():
                 self._feed_call(part)
             self._finish = getattr(choice, "finish_reason", None) or self._finish
@@ -81,6 +87,8 @@ class StreamReader:
             message=message,
             finish=_finish_reason(self._finish, bool(calls)),
             usage=self._usage or self._estimated(message),
+            refusal="".join(self._refusal),
+            reasoning_chars=self._reasoning_chars,
         )
 
     def _feed_call(self, part: ChoiceDeltaToolCall) -> None:
@@ -129,9 +137,18 @@ class StreamReader:
         sent = sum(_size(m) for m in self._request.messages)
         return Usage(
             prompt_tokens=sent // CHARS_PER_TOKEN,
-            completion_tokens=_size(message) // CHARS_PER_TOKEN,
+            completion_tokens=(_size(message) + self._reasoning_chars) // CHARS_PER_TOKEN,
             completions=1,
         )
+
+
+def _thought(delta: object) -> int:
+    """Thinking that the server tells apart; vLLM and OpenRouter name it in two ways."""
+    for name in ("reasoning_content", "reasoning"):
+        text = getattr(delta, name, None)
+        if isinstance(text, str):
+            return len(text)
+    return 0
 
 
 def _size(message: ChatMessage) -> int:

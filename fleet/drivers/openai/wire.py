@@ -7,13 +7,18 @@ import re
 from collections.abc import Sequence
 
 from fleet.domain.chat import ChatMessage, Role, ToolCall, ToolSchema
+from fleet.drivers.openai.history import legible, strict_history
 
 _TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+UNNAMED = "unnamed_tool"
 MALFORMED_KEY = "malformed_arguments"
 
 
-def wire_messages(messages: Sequence[ChatMessage]) -> list[dict[str, object]]:
-    return [_wire_message(message) for message in messages]
+def wire_messages(
+    messages: Sequence[ChatMessage], *, alternating: bool = False
+) -> list[dict[str, object]]:
+    """Valid for a strict server whatever the record holds; see `strict_history`."""
+    return [_wire_message(m) for m in strict_history(messages, alternating=alternating)]
 
 
 def wire_tools(tools: Sequence[ToolSchema]) -> list[dict[str, object]]:
@@ -38,8 +43,7 @@ def wire_tool_choice(choice: str) -> object:
 
 def _wire_message(message: ChatMessage) -> dict[str, object]:
     wire: dict[str, object] = {"role": message.role.value, "content": message.content}
-    if message.role is Role.ASSISTANT and message.tool_calls:
-        wire["content"] = message.content or None
+    if message.tool_calls:
         wire["tool_calls"] = [_wire_call(call) for call in message.tool_calls]
     if message.role is Role.TOOL:
         wire["tool_call_id"] = message.tool_call_id or ""
@@ -48,7 +52,7 @@ def _wire_message(message: ChatMessage) -> dict[str, object]:
 
 def _wire_call(call: ToolCall) -> dict[str, object]:
     """Servers parse the history's arguments again: one malformed call would poison every turn."""
-    name = call.name if _TOOL_NAME.fullmatch(call.name) else "unnamed_tool"
+    name = call.name if _TOOL_NAME.fullmatch(call.name) else UNNAMED
     return {
         "id": call.id,
         "type": "function",
@@ -58,9 +62,13 @@ def _wire_call(call: ToolCall) -> dict[str, object]:
 
 def _json_object(arguments: str) -> str:
     try:
-        value = json.loads(arguments)
-    except ValueError:
+        value = json.loads(arguments, parse_constant=_refused)
+    except (ValueError, RecursionError):
         value = None
     if isinstance(value, dict):
-        return arguments
-    return json.dumps({MALFORMED_KEY: arguments})
+        return legible(arguments)
+    return json.dumps({MALFORMED_KEY: legible(arguments)})
+
+
+def _refused(constant: str) -> float:
+    raise ValueError(f"{constant} is no JSON")

@@ -12,16 +12,17 @@ from datetime import timedelta
 
 import structlog
 
-from fleet.assembly import chat_model, clock, open_store, repositories
+from fleet.assembly import chat_model, clock, open_store, repositories, sql_judge
 from fleet.domain.build import Build
 from fleet.domain.catalog import CatalogNote
 from fleet.domain.ids import BuildId
 from fleet.domain.lease import Lease
 from fleet.errors import AppfleetError, LeaseLost
 from fleet.generation.build import BuildDependencies, BuildRunner
+from fleet.lifecycle.checkpoint import DevCheckpoints
 from fleet.lifecycle.converge import DevConverge
 from fleet.lifecycle.world import World
-from fleet.ports import Gatekeeper, Runtime, Scaffold, Store, Timelines
+from fleet.ports import Browser, Gatekeeper, Runtime, Scaffold, Store, Timelines
 from fleet.settings import Settings
 
 log = structlog.get_logger()
@@ -37,7 +38,7 @@ class ProducerHost:
         self,
         name: str,
         settings: Settings,
-        ports: tuple[Timelines, Runtime, Gatekeeper],
+        ports: tuple[Timelines, Runtime, Gatekeeper, Browser],
         knowledge: tuple[Scaffold, tuple[CatalogNote, ...]],
     ) -> None:
         self._name = name
@@ -102,7 +103,7 @@ class ProducerHost:
                 await _release(store, lease)
 
     def _runner(self, store: Store) -> BuildRunner:
-        timelines, runtime, gatekeeper = self._ports
+        timelines, runtime, gatekeeper, browser = self._ports
         scaffold, catalog = self._knowledge
         git = repositories(self._settings)
         world = World(
@@ -125,6 +126,9 @@ class ProducerHost:
                 catalog=catalog,
                 settings=self._settings,
                 clock=clock(),
+                browser=browser,
+                checkpoints=DevCheckpoints(world, clock().now),
+                judge_sql=sql_judge(),
             )
         )
 

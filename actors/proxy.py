@@ -19,9 +19,17 @@ from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
 from actors.route import Route
 from fleet.domain.ids import AppSlug, EndpointId, ProjectId, TimelineId, WorkloadId
+from fleet.domain.page import PageReport, PageVisit
 from fleet.domain.timeline import Endpoint, Migration, SqlResult, Timeline
 from fleet.domain.verdict import CheckResult, GateRequest, Verdict
-from fleet.domain.workload import Command, CommandResult, Workload, WorkloadStatus
+from fleet.domain.workload import (
+    Command,
+    CommandResult,
+    PackageChange,
+    PackageManifest,
+    Workload,
+    WorkloadStatus,
+)
 from fleet.errors import AppfleetError, InfrastructureError
 from fleet.ports import OnCheck
 from fleet.settings import Settings
@@ -149,6 +157,11 @@ class RemoteRuntime(_NodePort):
     async def logs(self, workload: WorkloadId, lines: int = 200) -> str:
         return str(await self._call("logs", workload, lines))
 
+    async def change_packages(
+        self, manifest: PackageManifest, change: PackageChange
+    ) -> PackageManifest:
+        return cast("PackageManifest", await self._call("change_packages", manifest, change))
+
     async def stop(self, workload: WorkloadId) -> None:
         await self._call("stop", workload)
 
@@ -190,6 +203,20 @@ class RemoteGatekeeper:
             if isinstance(item, CheckResult) and on_check is not None:
                 on_check(item)
         raise InfrastructureError(f"The verifier {name} ended without a verdict.")
+
+
+class RemoteBrowser:
+    """`Browser` of the verifier pool, for producers; one draft always meets the same one."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    async def visit(self, visit: PageVisit) -> PageReport:
+        name = self._names[zlib.crc32(visit.socket.encode()) % len(self._names)]
+        return cast("PageReport", await call_actor(name, "visit", visit))
+
+    async def close(self) -> None:
+        """The verifiers own the real ones."""
 
 
 async def route(project: ProjectId, app: AppSlug) -> Route:

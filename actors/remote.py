@@ -14,6 +14,7 @@ from actors.proxy import (
     NAMESPACE,
     NODE_AGENT,
     SUPERVISOR,
+    RemoteBrowser,
     RemoteGatekeeper,
     RemoteRuntime,
     RemoteTimelines,
@@ -56,9 +57,10 @@ def start_actors(
             settings, timelines, runtime, scaffold
         )
     gatekeeper = RemoteGatekeeper(verifier_names(settings))
+    visitor = RemoteBrowser(verifier_names(settings))
     for name in producer_names(settings):
         handles[name] = _ProducerHostActor.options(**options(name)).remote(
-            name, settings, (timelines, runtime, gatekeeper), (scaffold, catalog)
+            name, settings, (timelines, runtime, gatekeeper, visitor), (scaffold, catalog)
         )
     chores: tuple[Callable[[], Awaitable[object]], ...] = (
         *(partial(call_actor, name, "ready") for name in producer_names(settings)),

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fleet.assembly import browser, gate, open_store, repositories
+from fleet.domain.page import PageReport, PageVisit
 from fleet.domain.verdict import CheckResult, GateRequest, Verdict
-from fleet.ports import Gatekeeper, Runtime, Scaffold, Timelines
+from fleet.ports import Browser, Gatekeeper, Runtime, Scaffold, Timelines
 from fleet.settings import Settings
 
 CONCURRENT_GATES = 2
@@ -43,6 +44,7 @@ class Verifier:
         self._scaffold = scaffold
         self._slots = asyncio.Semaphore(CONCURRENT_GATES)
         self._opening = asyncio.Lock()
+        self._browser: Browser = browser(settings)
         self._gate: Gatekeeper | None = None
         self._flights: dict[str, _Flight] = {}
 
@@ -57,9 +59,13 @@ class Verifier:
                     self._settings,
                     await open_store(self._settings),
                     repositories(self._settings),
-                    (self._timelines, self._runtime, browser(self._settings), self._scaffold),
+                    (self._timelines, self._runtime, self._browser, self._scaffold),
                 )
             return self._gate
+
+    async def visit(self, visit: PageVisit) -> PageReport:
+        """The warm browser for a producer that wants to see its draft."""
+        return await self._browser.visit(visit)
 
     async def verify(self, request: GateRequest) -> AsyncIterator[CheckResult | Verdict]:
         """Yields each check's result as it finishes, then the verdict.

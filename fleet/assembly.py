@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from fleet.domain.statement import JudgeSql
 from fleet.ports import (
     Browser,
     ChatModel,
@@ -81,6 +82,12 @@ def chat_model(settings: Settings) -> ChatModel:
         settings.model_timeout_s,
         settings.model_max_retries,
     )
+
+
+def sql_judge() -> JudgeSql:
+    from fleet.drivers.postgres.effect import judge_sql
+
+    return judge_sql
 
 
 def browser(settings: Settings) -> Browser:

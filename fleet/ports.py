@@ -18,6 +18,7 @@ from fleet.domain.event import Event, NewEvent
 from fleet.domain.frozen import Frozen
 from fleet.domain.ids import (
     BuildId,
+    CheckpointId,
     CommitId,
     EndpointId,
     OwnerId,
@@ -145,6 +146,7 @@ class Store(Protocol):
 
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None: ...  # again: no change
     async def checkpoints(self, project: ProjectId) -> list[Checkpoint]: ...  # oldest first
+    async def drop_checkpoint(self, checkpoint: CheckpointId) -> None: ...  # absent: no-op
 
     # Events, numbered per project without gaps.
     async def append_event(

@@ -132,6 +132,8 @@ class Model:
     async def complete(
         self, request: CompletionRequest, on_text: OnText | None = None
     ) -> Completion:
+        if not request.tools:
+            raise ModelError("Nobody here condenses.", retryable=False)
         self.requests.append(request)
         briefing = request.messages[1].content
         script = next(s for key, s in self._scripts.items() if key in briefing)
@@ -245,7 +247,9 @@ class Checkpoints:
     def __init__(self) -> None:
         self.taken: list[Checkpoint] = []
 
-    async def take(self, project: ProjectId, commit: CommitId, reason: str) -> Checkpoint:
+    async def take(
+        self, project: ProjectId, commit: CommitId, reason: str, *, automatic: bool = False
+    ) -> Checkpoint:
         number = len(self.taken) + 1
         self.taken.append(
             Checkpoint(
@@ -280,6 +284,7 @@ class World:
     settings: Settings = field(
         default_factory=lambda: Settings(lease_ttl_s=LEASE_TTL_S, max_task_attempts=3)
     )
+    services: tuple[str, ...] = ("react-app",)
 
     def __post_init__(self) -> None:
         self.clock = Clock()
@@ -310,7 +315,9 @@ class World:
                 gatekeeper=wire.wrap(self.gate),
                 converge=wire.wrap(self.converge).go,
                 scaffold=Scaffold(),
-                catalog=(CatalogNote(kind="react-app", title="React", text="Pages."),),
+                catalog=tuple(
+                    CatalogNote(kind=kind, title=kind, text="Pages.") for kind in self.services
+                ),
                 settings=self.settings,
                 clock=self.clock,
                 browser=self.browser,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fleet.domain.event import EventKind, NewEvent
-from fleet.domain.ids import CommitId, OwnerId, ProjectId, new_id
+from fleet.domain.ids import CheckpointId, CommitId, OwnerId, ProjectId, new_id
 from fleet.domain.lease import Lease
 from fleet.domain.project import Owner, Project, ProjectState, Spec
 from fleet.domain.record import project_moves, require_storable
@@ -101,6 +101,9 @@ class MemoryProjects(MemoryGround):
     async def checkpoints(self, project: ProjectId) -> list[Checkpoint]:
         found(self._t.projects, project, "project")
         return [c for c in self._t.checkpoints.values() if c.project == project]
+
+    async def drop_checkpoint(self, checkpoint: CheckpointId) -> None:
+        self._t.checkpoints.pop(checkpoint, None)
 
     # Inventory
 

@@ -5,42 +5,28 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Protocol
 
-from fleet.domain.frozen import Frozen
 from fleet.domain.ids import CommitId, ProjectId
 from fleet.domain.project import AppSpec
+from fleet.domain.statement import JudgeSql, SqlEffect, SqlJudgement
 from fleet.domain.timeline import Checkpoint
 from fleet.generation.tools.notes import Notes
 from fleet.generation.twin import DraftTwin
 from fleet.generation.workspace import Workspace
 from fleet.ports import Browser, Runtime, Timelines
 
-
-class SqlEffect(StrEnum):
-    """What a statement may do to a database, at worst."""
-
-    READS = "reads"
-    WRITES = "writes"
-    RISKY = "risky"  # loses data or changes the schema: DDL, DROP, TRUNCATE, no WHERE
-
-
-class SqlJudgement(Frozen):
-    """`why` names what makes it risky, in words."""
-
-    effect: SqlEffect
-    why: str = ""
-
-
-# Raises SqlFailed, with Postgres's own words, for what does not parse.
-JudgeSql = Callable[[str], SqlJudgement]
+__all__ = ["Checkpoints", "Dev", "JudgeSql", "SqlEffect", "SqlJudgement", "Workbench"]
 
 
 class Checkpoints(Protocol):
     """Moments of dev, code and data together, kept with the project."""
 
-    async def take(self, project: ProjectId, commit: CommitId, reason: str) -> Checkpoint: ...
+    # Automatic ones are dropped, the oldest first, when there are many; Conflict when too many
+    # were asked for.
+    async def take(
+        self, project: ProjectId, commit: CommitId, reason: str, *, automatic: bool = False
+    ) -> Checkpoint: ...
     async def all(self, project: ProjectId) -> list[Checkpoint]: ...  # oldest first
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from fleet.domain.build import Build, BuildState, Message, Step, Task, TaskState
 from fleet.domain.event import Event, NewEvent
-from fleet.domain.ids import BuildId, CommitId, OwnerId, ProjectId, TaskId
+from fleet.domain.ids import BuildId, CheckpointId, CommitId, OwnerId, ProjectId, TaskId
 from fleet.domain.lease import Lease
 from fleet.domain.plan import Plan
 from fleet.domain.project import Owner, Project, ProjectState, Spec
@@ -228,6 +228,10 @@ class PostgresStore:
     async def checkpoints(self, project: ProjectId) -> list[Checkpoint]:
         async with self._database.transaction() as connection:
             return await checkpoints.of_project(connection, project)
+
+    async def drop_checkpoint(self, checkpoint: CheckpointId) -> None:
+        async with self._database.transaction() as connection:
+            await checkpoints.drop(connection, checkpoint)
 
     # Events
 

@@ -115,6 +115,6 @@ class TimelineFiles:
 
 
 def _end_of(pgdata: Path) -> str:
-    """The LSN a data directory was shut down at; "" when its server was killed: replay will tell."""
+    """The LSN a data directory was shut down at; "" when its server was killed."""
     state, lsn = _CONTROL.unpack_from((pgdata / "global" / "pg_control").read_bytes())
     return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}" if state == _SHUT_DOWN else ""

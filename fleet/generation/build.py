@@ -11,7 +11,7 @@ import asyncio
 import structlog
 from pydantic import JsonValue
 
-from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, StepKind, Task, TaskState
+from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Task, TaskState
 from fleet.domain.event import EventKind
 from fleet.domain.ids import CommitId
 from fleet.domain.lease import Lease
@@ -191,7 +191,7 @@ class _Run:
         tasks = await store.save_plan(life.lease(), life.build.id, plan, green)
         if life.project.title != plan.title:
             await store.set_project_title(life.lease(), life.project.id, plan.title)
-        if all(step.kind is StepKind.ARCHITECT for step in life.steps):  # else it is known
+        if all(task.state is TaskState.PENDING for task in tasks):  # else it is known
             await life.emit(EventKind.PLAN_READY, _announced(plan))
         await life.advance(BuildState.PRODUCING)
         life.build = life.build.model_copy(update={"plan": plan, "base": green})

@@ -46,7 +46,7 @@ RED_THEN_GREEN = [
 ]
 
 
-def _two_tasks() -> Model:
+def two_tasks() -> Model:
     return Model(
         {
             "appfleet:request": [
@@ -63,7 +63,7 @@ def _two_tasks() -> Model:
     )
 
 
-async def _told(world: World, build: Build) -> dict[str, object]:
+async def record_at_the_end(world: World, build: Build) -> dict[str, object]:
     """What is on record at the end, without what only says when."""
 
     def shape(step: Step) -> dict[str, object]:
@@ -149,12 +149,12 @@ async def test_killed_at_any_call_a_build_ends_the_same() -> None:
 
     What a kill after the final state leaves of the draft twin is the sweep's to remove.
     """
-    world = World(_two_tasks())
+    world = World(two_tasks())
     build = await world.post()
     wire = Tripwire()
     done = await world.run(wire)
     assert done is not None and done.state is BuildState.SUCCEEDED, done
-    expected, calls = await _told(world, build), wire.count
+    expected, calls = await record_at_the_end(world, build), wire.count
     assert [t[2] for t in expected["tasks"]] == [2, 1]  # type: ignore[attr-defined]
     assert calls > 60
     for at, after in itertools.product(range(1, calls + 1), (False, True)):
@@ -165,18 +165,18 @@ async def _killed_once(at: int, after: bool, expected: dict[str, object]) -> Non
     with pytest.MonkeyPatch.context() as patch:
         numbers = itertools.count(1)
         patch.setattr("fleet.domain.ids.random_suffix", lambda n=5: f"{next(numbers):0{n}d}")
-        world = World(_two_tasks())
+        world = World(two_tasks())
         build = await world.post()
         with contextlib.suppress(Crash):
             await world.run(Tripwire(at, after))
         await world.run()
         await world.sweep()
-        told = await _told(world, build)
+        told = await record_at_the_end(world, build)
     assert told == expected, f"killed {'after' if after else 'before'} call {at}"
 
 
 async def test_killed_again_and_again_a_build_still_ends_the_same() -> None:
-    world = World(_two_tasks())
+    world = World(two_tasks())
     build = await world.post()
     for at in range(1, 400):
         try:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -81,3 +83,30 @@ async def test_a_body_that_is_not_json_and_an_unknown_url_are_told_so(
     answer = await client.get("/v1/nothing")
     assert answer.status_code == 404
     assert "error" in answer.json()
+
+
+async def test_any_seed_and_any_mixture_is_a_model_though_the_list_shows_examples(
+    client: httpx.AsyncClient,
+) -> None:
+    for name in ("blueprint+seed-123456", "blueprint+slow+raw-tool-call", "blueprint+long-37"):
+        answer = await client.get(f"/v1/models/{name}")
+        assert answer.status_code == 200
+        assert answer.json()["id"] == name
+    assert (await client.get("/v1/models/blueprint+seed-x")).status_code == 404
+
+
+async def test_a_slow_model_takes_its_time_and_holds_nobody_up(client: httpx.AsyncClient) -> None:
+    began = time.monotonic()
+    slow = asyncio.create_task(
+        client.post("/v1/chat/completions", json=task_body("blueprint+slow"))
+    )
+    await client.post("/v1/chat/completions", json=task_body("blueprint"))
+    assert time.monotonic() - began < 0.9
+    assert (await slow).status_code == 200
+    assert 1.0 <= time.monotonic() - began < 5.0
+
+
+def task_body(model: str) -> dict[str, Any]:
+    request = "```json appfleet:request\n" + json.dumps({"message": "CRM", "files": []}) + "\n```"
+    tool = {"type": "function", "function": {"name": "submit_plan", "parameters": {}}}
+    return body(model=model, messages=[{"role": "user", "content": request}], tools=[tool])

@@ -4,7 +4,7 @@ that stands for calls no longer shown."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from serve.models.blueprint.conversation import Answered, text_of
@@ -50,10 +50,14 @@ class Known:
     """The files blueprint changed, as it left them.
 
     `texts` holds a text where it is known word for word (None: deleted), `hashes` what a progress
-    report says, `passages` the edits made in a file it never wrote whole.
+    report says, `passages` the edits made in a file it never wrote whole; `before` are the files as
+    the task shows them.
     """
 
-    def __init__(self, progress: Progress, done: Iterable[Answered]) -> None:
+    def __init__(
+        self, progress: Progress, done: Iterable[Answered], before: Mapping[str, str]
+    ) -> None:
+        self._before = before
         self.hashes = dict(progress.files)
         self.texts: dict[str, str | None] = {}
         self.passages: dict[str, list[tuple[str, str]]] = {}
@@ -88,10 +92,17 @@ class Known:
         if text is not None:
             self.texts[path] = text.replace(old, new, 1)
 
-    def is_so(self, path: str, content: str | None) -> bool:
-        """Whether the file has just this text, or is deleted."""
+    def made(self, path: str, content: str | None) -> bool:
+        """Whether it left the file with just this text, or deleted it."""
         if path in self.texts:
             return self.texts[path] == content
         if path in self.hashes:
             return self.hashes[path] == ("" if content is None else digest(content))
         return False
+
+    def is_so(self, path: str, content: str | None) -> bool:
+        """As `made`, or the file had this text before."""
+        touched = path in self.texts or path in self.hashes or path in self.passages
+        if touched or content is None:
+            return self.made(path, content)
+        return self._before.get(path) == content

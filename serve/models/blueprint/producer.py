@@ -64,7 +64,7 @@ def _is_mended(change: Change, scene: Scene, known: Known, mistake: Fault) -> bo
     wrong = {e.path: e.content for e in edits_for(change, scene.task, mistake)}
     right = {e.path: e.content for e in mended_edits(change, scene.task, mistake)}
     return any(
-        wrong.get(path) != text and text is not None and known.is_so(path, text)
+        wrong.get(path) != text and text is not None and known.made(path, text)
         for path, text in right.items()
     )
 

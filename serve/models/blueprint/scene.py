@@ -50,7 +50,9 @@ class Scene:
 
     @property
     def known(self) -> Known:
-        return Known(self.progress, self.done)
+        shown = self.task.get("files_in_scope")
+        before = shown if isinstance(shown, dict) else {}
+        return Known(self.progress, self.done, {str(p): text_of(t) for p, t in before.items()})
 
     @property
     def message(self) -> str:

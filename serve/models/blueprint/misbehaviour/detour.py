@@ -104,13 +104,20 @@ def _scope_holds_all(scene: Scene) -> bool:
 
 def risky_sql(scene: Scene, work: Work, reply: Reply) -> Reply:
     """Tries things out on dev's own data before it starts, each once, whatever comes of it."""
-    made = {text_of(a.arguments.get("sql")) for a in scene.done if a.call.name == "run_sql"}
-    ran = made | set(scene.progress.sql)
-    left = [sql for sql in RISKY_SQL if sql not in ran]
+    left = _risky_left(scene)
     if not left or (scene.began and len(left) == len(RISKY_SQL)):
         return reply
     arguments: dict[str, object] = {"sql": left[0], "database": "dev", "write": True}
     return Reply(text="Let me try this on dev.", calls=(Call("run_sql", arguments),))
+
+
+def risky_sql_begun(scene: Scene) -> bool:
+    return 0 < len(_risky_left(scene)) < len(RISKY_SQL)
+
+
+def _risky_left(scene: Scene) -> list[str]:
+    made = {text_of(a.arguments.get("sql")) for a in scene.done if a.call.name == "run_sql"}
+    return [sql for sql in RISKY_SQL if sql not in made | set(scene.progress.sql)]
 
 
 def refusal(scene: Scene, work: Work, reply: Reply) -> Reply:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from serve.models.blueprint.fault import MISTAKES, Behaviour, Fault
-from serve.models.blueprint.misbehaviour.detour import DETOURS
+from serve.models.blueprint.misbehaviour.detour import DETOURS, risky_sql_begun
 from serve.models.blueprint.misbehaviour.form import FORMS
 from serve.models.blueprint.producer import Work
 from serve.models.blueprint.reply import Reply
@@ -62,9 +62,11 @@ def act(scene: Scene, work: Work, behaviour: Behaviour) -> Reply:
     """The right reply, made wrong as the model's name says."""
     reply = work.reply()
     drawn = _drawn_fault(scene, behaviour)
-    faults = (*behaviour.faults, *([drawn] if drawn else []))
+    faults = {*behaviour.faults, *([drawn] if drawn else [])}
     if behaviour.notes:
-        faults = (*faults, Fault.ONE_BY_ONE)
+        faults.add(Fault.ONE_BY_ONE)
+    if behaviour.seed is not None and risky_sql_begun(scene):
+        faults.add(Fault.RISKY_SQL)  # what it made on dev it takes away again
     for fault, detour in DETOURS.items():
         if fault in faults:
             other = detour(_at(scene, fault, drawn), work, reply)

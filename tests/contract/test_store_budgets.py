@@ -204,6 +204,9 @@ async def test_checkpoints_are_kept_once_in_order_and_go_with_their_project(
     await record.add_checkpoint(second)
     await record.add_checkpoint(first.model_copy(update={"reason": "another"}))
     assert await record.checkpoints(project) == [first, second]
+    await record.drop_checkpoint(first.id)
+    await record.drop_checkpoint(first.id)
+    assert await record.checkpoints(project) == [second]
     await record.forget_project(project)
     with pytest.raises(NotFound):
         await record.checkpoints(project)

@@ -12,6 +12,8 @@ import pytest
 
 from fleet.domain.build import Build, BuildState, Step, StepKind, TaskState
 from fleet.domain.chat import Role
+from fleet.domain.event import EventKind
+from fleet.domain.progress import notes_of
 from fleet.domain.repository import NewCommit
 from fleet.domain.verdict import GateRequest, Verdict
 from fleet.errors import InfrastructureError, LeaseLost, ModelError
@@ -258,15 +260,23 @@ async def test_a_spent_budget_ends_the_build_plainly() -> None:
     assert "5 steps" in done.explanation and len(model.requests) == 5
 
 
-async def test_a_model_in_circles_is_nudged_and_then_stopped() -> None:
+async def test_a_model_in_circles_is_stopped_after_four_levels_each_with_its_event() -> None:
     same: list[list[Call]] = [[("read_file", {"path": "package.json"})]]
     model = Model({"appfleet:request": [[plan()]], "appfleet:task": same})
     world = World(model)
     await world.post()
     done = await world.run()
     assert done is not None and done.state is BuildState.FAILED
-    assert "repeated the same call" in done.explanation and len(model.requests) == 7
-    assert any("made the same call" in m.content for m in model.requests[-1].messages)
+    assert "repeated the same call" in done.explanation
+    assert "a pointed message, a forced choice of tools and a fresh context" in done.explanation
+    events = await world.store.events(world.project, 0)
+    levels = [e.payload["level"] for e in events if e.kind is EventKind.SPIRAL_SAME_CALL]
+    assert levels == ["message", "forced", "fresh", "failed"]
+    asked = model.requests[1:]
+    assert [r.tool_choice for r in asked].count("required") == 1
+    refused = [m for r in asked for m in r.messages if "may call only" in m.content]
+    assert any(m.role is Role.TOOL for m in refused)
+    assert "appfleet:progress" in asked[-1].messages[2].content
 
 
 async def test_a_lost_lease_stops_everything_at_once() -> None:
@@ -317,8 +327,8 @@ async def test_the_draft_twin_has_rows_before_it_exists_and_none_after_the_build
     assert world.timelines.migrated == [["db/migrations/0001_a.sql"]]
     assert world.runtime.commands == [("tsc", "--noEmit", "--pretty", "false")]
     assert [r.scope for r in await world.store.resources()] == ["project"]
-    sql = [s.facts["sql"] for s in await world.store.steps(build.id) if "sql" in s.facts]
-    assert sql == [["select 1"]]
+    sql = [r.statement for s in await world.store.steps(build.id) for r in notes_of(s.facts).sql]
+    assert sql == ["select 1"]
 
 
 async def test_a_main_that_moved_meanwhile_ends_the_build_instead_of_being_overwritten() -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 import structlog
@@ -87,6 +87,11 @@ class NodePlatform:
             self._models = await model_names(self._settings.model_base_url)
         return self._models
 
+    async def has_model(self, name: str) -> bool:
+        """The built-in endpoint's own word: it takes any seed, and lists an example of each."""
+        base_url = self._settings.model_base_url
+        return not is_built_in(base_url) or await model_exists(base_url, name)
+
     async def ready(self) -> list[str]:
         components = await self._components(_PROBE_S)
         return [c.detail or f"{c.name} is down." for c in components if not c.healthy]
@@ -148,16 +153,36 @@ def is_built_in(base_url: str) -> bool:
 
 
 async def model_names(base_url: str) -> list[str]:
+    answer = await _ask(f"{base_url.rstrip('/')}/models", httpx.codes.OK)
+    try:
+        return [str(model["id"]) for model in answer.json()["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _unanswered() from error
+
+
+async def model_exists(base_url: str, name: str) -> bool:
+    url = f"{base_url.rstrip('/')}/models/{quote(name, safe='')}"
+    answer = await _ask(url, httpx.codes.OK, httpx.codes.NOT_FOUND)
+    return answer.is_success
+
+
+async def _ask(url: str, *expected: int) -> httpx.Response:
+    """Raises InfrastructureError for any other status, and for no answer."""
     try:
         async with httpx.AsyncClient(timeout=_MODELS_S, trust_env=False) as client:
-            answer = await client.get(f"{base_url.rstrip('/')}/models")
-            answer.raise_for_status()
-            return [str(model["id"]) for model in answer.json()["data"]]
-    except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-        raise InfrastructureError(
-            "The built-in models do not answer, so the model's name cannot be checked.",
-            action="Try again in a moment; `appfleet doctor` checks the machine.",
-        ) from error
+            answer = await client.get(url)
+    except httpx.HTTPError as error:
+        raise _unanswered() from error
+    if answer.status_code not in expected:
+        raise _unanswered()
+    return answer
+
+
+def _unanswered() -> InfrastructureError:
+    return InfrastructureError(
+        "The built-in models do not answer, so the model's name cannot be checked.",
+        action="Try again in a moment; `appfleet doctor` checks the machine.",
+    )
 
 
 class ChatAsgi:

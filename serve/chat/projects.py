@@ -50,7 +50,9 @@ async def _model_of(services: ChatServices, name: str | None) -> str | None:
     """Refuses what the platform's models do not offer, before anything is made of it."""
     wanted = clean_model(name)
     offered = None if wanted is None else await services.platform.models()
-    if offered is not None and wanted not in offered:
+    if offered is None or wanted is None or wanted in offered:
+        return wanted
+    if not await services.platform.has_model(wanted):
         raise InvalidInput(
             f"There is no model {wanted!r}.", action=f"There are: {', '.join(offered)}."
         )

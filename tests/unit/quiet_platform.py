@@ -22,6 +22,9 @@ class QuietPlatform:
     async def models(self) -> list[str] | None:
         return self.offered
 
+    async def has_model(self, name: str) -> bool:
+        return name in (self.offered or [])
+
     async def status(self) -> PlatformStatus:
         return PlatformStatus(version="1")
 

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 
 from fleet.domain.token import hash_token
 from fleet.errors import InfrastructureError
-from serve.chat.deployment import is_built_in, model_names
+from serve.chat.deployment import is_built_in, model_exists, model_names
 from serve.models.app import create_models_app
 from serve.models.blueprint import MODEL_NAMES
 from tests.unit.test_chat_api import ADA, Api, error_of
@@ -79,6 +79,15 @@ async def test_the_built_in_endpoint_is_asked_for_its_models(models_url: str) ->
     assert await model_names(models_url) == list(MODEL_NAMES)
     with pytest.raises(InfrastructureError, match="models do not answer"):
         await model_names(models_url.replace("/models/", "/nothing/"))
+
+
+async def test_a_name_in_no_list_is_the_endpoints_to_judge(models_url: str) -> None:
+    assert await model_exists(models_url, "blueprint+seed-4711")
+    assert await model_exists(models_url, "blueprint+slow+raw-tool-call")
+    for unknown in ("blueprint+nonsense", "a/b", "..", "gpt-4?x=1"):
+        assert not await model_exists(models_url, unknown)
+    with pytest.raises(InfrastructureError, match="models do not answer"):
+        await model_exists("http://127.0.0.1:9/models/v1", "blueprint+seed-1")
 
 
 @pytest.mark.parametrize(

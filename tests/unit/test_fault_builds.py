@@ -11,6 +11,7 @@ import pytest
 
 from fleet.domain.build import Build, BuildState, Step, StepKind
 from fleet.domain.chat import ChatMessage, Completion, CompletionRequest
+from fleet.domain.progress import notes_of
 from fleet.domain.verdict import (
     CheckName,
     CheckOutcome,
@@ -185,9 +186,7 @@ async def test_risky_statements_take_a_checkpoint_before_they_run() -> None:
     done = await built("blueprint+risky-sql")
     assert "checkpoint.taken" in done.events
     assert done.world.checkpoints.taken
-    notes = [n for s in done.steps if isinstance(n := s.facts.get("notes"), dict)]
-    ran_sql = [run["statement"] for note in notes for run in note.get("sql", [])]
-    assert ran_sql == list(RISKY_SQL)
+    assert [r.statement for s in done.steps for r in notes_of(s.facts).sql] == list(RISKY_SQL)
 
 
 @pytest.mark.parametrize("seed", range(1, 13))

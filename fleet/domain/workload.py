@@ -15,7 +15,11 @@ class Purpose(StrEnum):
 
 
 class Workload(Frozen):
-    """Desired state. `app_path` is the app's folder in the repository ("." is the root)."""
+    """Desired state. `app_path` is the app's folder in the repository ("." is the root).
+
+    `bundled`: the pages are served from the app's own `dist`, which whoever runs it fills (see
+    `fleet.verification.bundle`); a page is then a few requests instead of one per module.
+    """
 
     id: WorkloadId
     project: ProjectId
@@ -24,6 +28,7 @@ class Workload(Frozen):
     purpose: Purpose
     commit: CommitId
     endpoint: EndpointId
+    bundled: bool = False
 
 
 class WorkloadState(StrEnum):
@@ -35,7 +40,10 @@ class WorkloadState(StrEnum):
 
 
 class WorkloadStatus(Frozen):
-    """Observed state. `socket` is the path of the app's HTTP unix socket ("" unless awake)."""
+    """Observed state. `socket` is the path of the app's HTTP unix socket ("" unless awake).
+
+    `killed`: it was ended from outside, by nothing that the app did or used too much of.
+    """
 
     id: WorkloadId
     state: WorkloadState
@@ -43,6 +51,7 @@ class WorkloadStatus(Frozen):
     socket: str = ""
     started_at: datetime | None = None
     explanation: str = ""
+    killed: bool = False
 
 
 class Command(Frozen):

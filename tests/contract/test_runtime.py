@@ -22,7 +22,7 @@ from fleet.domain.workload import Command, Purpose, Workload, WorkloadState, Wor
 from fleet.drivers.bubblewrap.cgroup import ROOT, describe_cgroups
 from fleet.drivers.bubblewrap.runtime import BubblewrapRuntime, Limits
 from fleet.drivers.git.repositories import GitRepositories
-from fleet.errors import WorkloadCrashed
+from fleet.errors import InfrastructureError, WorkloadCrashed
 
 PROJECT = ProjectId("demo-abcde")
 LIMITS = Limits(memory_mib=256, pids=64, start_timeout_s=3.0)
@@ -118,6 +118,20 @@ async def until(bench: Bench, workload: Workload, state: WorkloadState) -> Workl
             if status.state is state:
                 return status
             await asyncio.sleep(0.02)
+
+
+async def appeared(name: str) -> None:
+    while True:
+        if name in {p.name() for p in psutil.Process().children(recursive=True)}:
+            return
+        await asyncio.sleep(0.02)
+
+
+def kill_everything_named(*names: str) -> int:
+    found = [p for p in psutil.Process().children(recursive=True) if p.name() in names]
+    for process in found:
+        process.kill()
+    return len(found)
 
 
 async def test_an_app_starts_and_answers_and_stops(bench: Bench) -> None:
@@ -216,16 +230,15 @@ async def test_an_app_that_dies_is_crashed_and_starts_again(bench: Bench) -> Non
         await get(status, "/die")
     crashed = await until(bench, workload, WorkloadState.CRASHED)
     assert "exit code 3" in crashed.explanation
+    assert not crashed.killed
     assert await get(await bench.runtime.start(workload)) == "hello"
 
 
 async def test_a_killed_app_starts_again(bench: Bench) -> None:
     workload = await bench.workload()
     await bench.runtime.start(workload)
-    for process in psutil.Process().children(recursive=True):
-        if process.name() in {"node", "MainThread"}:
-            process.kill()
-    await until(bench, workload, WorkloadState.CRASHED)
+    kill_everything_named("node", "MainThread")
+    assert (await until(bench, workload, WorkloadState.CRASHED)).killed
     assert await get(await bench.runtime.start(workload)) == "hello"
 
 
@@ -293,6 +306,49 @@ async def test_a_command_past_its_deadline_is_ended_with_its_children(bench: Ben
     assert not [n for n in names if "sleep 61" in n]
 
 
+async def test_a_command_that_somebody_kills_says_nothing_of_the_app(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    running = asyncio.create_task(bench.sh(workload, "exec sleep 61"))
+    async with asyncio.timeout(10):
+        await appeared("sleep")
+        kill_everything_named("sleep")
+        with pytest.raises(InfrastructureError, match="killed from outside"):
+            await running
+
+
+async def test_deleting_a_workload_ends_its_commands_and_their_groups(bench: Bench) -> None:
+    workload = await bench.workload()
+    await bench.runtime.prepare(workload)
+    running = asyncio.create_task(bench.sh(workload, "exec sleep 61"))
+    async with asyncio.timeout(10):
+        await appeared("sleep")
+        await bench.runtime.delete(workload.id)
+        with pytest.raises(InfrastructureError):
+            await running
+    assert not [p for p in ROOT.glob(f"*/{bench.run_dir.name}/{workload.id}*")]
+
+
+async def test_a_bundled_app_serves_what_a_command_wrote_to_its_dist(bench: Bench) -> None:
+    server = """
+import http from "node:http";
+import { readFileSync } from "node:fs";
+const found = readFileSync("dist/index.html", "utf8");
+http.createServer((request, response) => {
+  response.end(process.argv[2] + " " + found.includes("not been bundled") + " " +
+    readFileSync("dist/index.html", "utf8"));
+}).listen(process.env.SOCKET);
+"""
+    workload = await bench.workload(**{"server/main.ts": server})
+    assert workload.commit
+    bundled = bench.at(workload.commit).model_copy(update={"bundled": True})
+    status = await bench.runtime.start(bundled)
+    await bench.sh(bundled, "echo pages > dist/index.html")
+    assert await get(status) == "--production true pages\n"
+    await bench.runtime.delete(bundled.id)
+    assert list((bench.data_dir / "checkouts").iterdir()) == []
+
+
 async def test_output_is_bounded(bench: Bench) -> None:
     workload = await bench.workload()
     await bench.runtime.prepare(workload)
@@ -311,6 +367,7 @@ async def test_memory_over_the_limit_ends_only_that_app(bench: Bench) -> None:
         await get(status, "/eat")
     crashed = await until(bench, greedy, WorkloadState.CRASHED)
     assert "more memory" in crashed.explanation
+    assert not crashed.killed
     assert await get(other) == "hello"
 
 

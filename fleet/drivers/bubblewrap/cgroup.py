@@ -127,6 +127,12 @@ class Cgroup:
                 except ProcessLookupError:
                     continue
 
+    def remove_parts(self) -> None:
+        """The groups beside this one that are named after it: of commands that were cut off."""
+        for folder in self._folders[:1]:
+            for part in folder.parent.glob(f"{folder.name}.*"):
+                Cgroup(folder.parent.name, part.name).remove()
+
     def remove(self) -> None:
         """Kills what is left, then removes the group. Blocks up to a few seconds."""
         give_up_at = time.monotonic() + _REMOVE_DEADLINE_S

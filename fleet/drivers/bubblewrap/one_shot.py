@@ -9,6 +9,8 @@ from fleet.domain.workload import Command, CommandResult
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
 from fleet.drivers.bubblewrap.jail import Jail
 from fleet.drivers.bubblewrap.node import INSIDE_NPM
+from fleet.drivers.bubblewrap.process import was_killed
+from fleet.errors import InfrastructureError
 
 _CHUNK = 64 * 1024
 _DRAIN_S = 2.0
@@ -35,6 +37,7 @@ async def run_once(jail: Jail, command: Command, group: Cgroup, limits: Limits) 
         _bounded(process.stderr, command.max_output_bytes),
     )
     exit_code: int | None = None
+    starved = False
     try:
         async with asyncio.timeout(command.timeout_s):
             exit_code = await process.wait()
@@ -44,9 +47,14 @@ async def run_once(jail: Jail, command: Command, group: Cgroup, limits: Limits) 
         if process.returncode is None:
             process.kill()  # bubblewrap's end is the end of its pid namespace
         group.kill()
+        starved = group.ran_out_of_memory()
         await asyncio.shield(asyncio.to_thread(group.remove))
     async with asyncio.timeout(_DRAIN_S):
         stdout, stderr = await outputs
+    if was_killed(exit_code) and not starved:
+        raise InfrastructureError(f"`{command.argv[0]}` was killed from outside its sandbox.")
+    if starved:
+        stderr += b"\nThe command used more memory than it may and was ended.\n"
     return CommandResult(
         exit_code=exit_code,
         stdout=stdout.decode(errors="replace"),

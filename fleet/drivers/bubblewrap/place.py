@@ -18,6 +18,9 @@ from fleet.errors import InvalidInput, WorkloadCrashed
 _APP = "/app"
 _HTTP = "/run/app"
 _SOCKET = "http.sock"
+_DIST = "dist"
+# Until the bundle is there; whoever asked for it reports why it is not.
+_NO_PAGES = "<!doctype html><title>No pages</title>The pages have not been bundled.\n"
 _DATABASE = "/run/postgres"
 # The folder's name percent-encoded is the host, which libpq and node-postgres both understand.
 _DATABASE_URL = "postgresql://app@%2Frun%2Fpostgres/app"
@@ -25,7 +28,8 @@ _DATABASE_URL = "postgresql://app@%2Frun%2Fpostgres/app"
 
 @dataclass(frozen=True)
 class Place:
-    """`tree` is the checkout; `http` is the folder the app makes its socket in.
+    """`tree` is the checkout; `http` is the folder the app makes its socket in, `dist` the one that
+    a bundled app's pages are written to and served from.
 
     `socket` is a hard link to that socket where the app cannot reach it: the app owns `http`, and
     could put there a symbolic link to any socket of the host for us to connect to.
@@ -35,6 +39,7 @@ class Place:
     note: Path
     log: Path
     http: Path
+    dist: Path
     socket: Path
 
     @classmethod
@@ -48,6 +53,7 @@ class Place:
             note=checkouts / f"{workload}.json",
             log=checkouts / f"{workload}.log",
             http=run_dir / "h" / digest,
+            dist=checkouts / f"{workload}.dist",
             socket=run_dir / "s" / f"{digest}.sock",
         )
 
@@ -59,8 +65,16 @@ class Place:
         self.withdraw()
         remove_folder(self.http)
         self.http.mkdir(parents=True)
-        uid = jailed_uid(APP_UID)
-        os.chown(self.http, uid, uid if os.geteuid() == 0 else -1)
+        _give_to_app(self.http)
+
+    def make_dist(self) -> None:
+        """Empty but for a page: the app looks for one when it starts, and bundling takes longer."""
+        remove_folder(self.dist)
+        self.dist.mkdir(parents=True)
+        index = self.dist / "index.html"
+        index.write_text(_NO_PAGES)
+        _give_to_app(index)
+        _give_to_app(self.dist)
 
     def publish(self) -> Path:
         """Links the app's socket to where others connect. FileNotFoundError until there is one."""
@@ -83,7 +97,7 @@ class Place:
 
     def remove(self) -> None:
         self.withdraw()
-        for folder in (self.tree, self.http):
+        for folder in (self.tree, self.http, self.dist):
             remove_folder(folder)
         index = self.tree.with_name(f"{self.tree.name}.index")  # see Repositories.materialise
         making = self.note.with_suffix(".making")
@@ -96,6 +110,10 @@ class Place:
         if modules is not None:
             (self.app(workload) / "node_modules").mkdir(exist_ok=True)
             read_only[f"{inside}/node_modules"] = str(modules)
+        binds = {_HTTP: str(self.http), _DATABASE: database}
+        if workload.bundled:
+            (self.app(workload) / _DIST).mkdir(exist_ok=True)
+            binds[f"{inside}/{_DIST}"] = str(self.dist)
         return Jail(
             uid=jailed_uid(APP_UID),
             env={
@@ -106,10 +124,15 @@ class Place:
                 "SOCKET": f"{_HTTP}/{_SOCKET}",
                 "DATABASE_URL": _DATABASE_URL,
             },
-            binds={_HTTP: str(self.http), _DATABASE: database},
+            binds=binds,
             read_only=read_only,
             directory=inside,
         )
+
+
+def _give_to_app(path: Path) -> None:
+    uid = jailed_uid(APP_UID)
+    os.chown(path, uid, uid if os.geteuid() == 0 else -1)
 
 
 def remove_folder(folder: Path) -> None:

@@ -17,15 +17,23 @@ MAX_LOG_BYTES = 512 * 1024
 STOP_DEADLINE_S = 3.0
 _CONNECT_RETRY_S = 0.01
 _CHUNK = 16 * 1024
+# No program ends itself with these; a crash is SIGSEGV, SIGABRT and the like.
+_OUTSIDE_SIGNALS = frozenset({signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3}) ")
 
 
 class JailedProcess:
-    """`ended` is set when the process is gone, whoever ended it."""
+    """`ended` is set when the process is gone, whoever ended it.
+
+    `killed`: by somebody else's signal, neither of its own accord nor for want of memory.
+    """
 
     def __init__(self, cgroup: Cgroup, log_path: Path) -> None:
         self.ended = asyncio.Event()
         self.exit_code: int | None = None
+        self.killed = False
+        self._starved = False
+        self._ending = False
         self._cgroup = cgroup
         self._log_path = log_path
         self._process: asyncio.subprocess.Process | None = None
@@ -65,6 +73,8 @@ class JailedProcess:
                 log.flush()
                 written += len(chunk)
         self.exit_code = await process.wait()
+        self._starved = self._cgroup.ran_out_of_memory()
+        self.killed = was_killed(self.exit_code) and not self._starved and not self._ending
         self.ended.set()
 
     async def answers(
@@ -89,6 +99,7 @@ class JailedProcess:
         if self._process is None:
             return
         if self.alive:
+            self._ending = True
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._cgroup.kill()
@@ -98,11 +109,24 @@ class JailedProcess:
 
     def explanation(self) -> str:
         """Why it ended, in plain words."""
-        if self._cgroup.ran_out_of_memory():
+        if self._starved:
             return "The app used more memory than it may and was ended."
-        if self.exit_code is not None and self.exit_code > 128:
-            return f"The app was ended by signal {self.exit_code - 128}."
+        signal_number = _signal_of(self.exit_code)
+        if signal_number:
+            return f"The app was ended by signal {signal_number}."
         return f"The app ended by itself with exit code {self.exit_code}."
+
+
+def was_killed(exit_code: int | None) -> bool:
+    """Whether that is the exit code of a jailed process that was told to end from outside."""
+    return _signal_of(exit_code) in _OUTSIDE_SIGNALS
+
+
+def _signal_of(exit_code: int | None) -> int:
+    """0: none. Below zero is bubblewrap's own end; above 128 it tells of its child's."""
+    if exit_code is None:
+        return 0
+    return -exit_code if exit_code < 0 else max(0, exit_code - 128)
 
 
 async def http_status(socket: Path, path: str) -> int:

@@ -23,12 +23,13 @@ from fleet.drivers.bubblewrap.one_shot import run_once
 from fleet.drivers.bubblewrap.place import Place
 from fleet.drivers.bubblewrap.process import JailedProcess, tail
 from fleet.drivers.bubblewrap.store import NodeStore
-from fleet.errors import NotFound, WorkloadCrashed
+from fleet.errors import InfrastructureError, NotFound, WorkloadCrashed
 from fleet.ports import Repositories, Timelines
 
 __all__ = ["BubblewrapRuntime", "Limits"]
 
 _SERVER = ["node", "server/main.ts"]
+_BUNDLED_SERVER = [*_SERVER, "--production"]
 _HEALTH = "/healthz"
 _EVIDENCE_LINES = 40
 # Vite brings these to the browser by itself; anything else needs a new process.
@@ -97,6 +98,8 @@ class BubblewrapRuntime:
         """Whether only files changed that Vite reloads without a new process."""
         if (old.endpoint, old.app_path) != (new.endpoint, new.app_path):
             return False
+        if old.bundled or new.bundled:
+            return False
         paths = await self._repositories.changed_paths(new.project, old.commit, new.commit)
         prefix = "" if new.app_path == "." else f"{new.app_path}/"
         own = [p.removeprefix(prefix) for p in paths if p.startswith(prefix)]
@@ -114,6 +117,8 @@ class BubblewrapRuntime:
         if not place.app(workload).is_dir():
             raise WorkloadCrashed(f"The app's folder {workload.app_path} is not in the commit.")
         modules = await self._store.modules_for(place.app(workload))
+        if workload.bundled:
+            await asyncio.to_thread(place.make_dist)
         await asyncio.to_thread(place.write_note, workload)
         self._prepared[workload.id] = _Prepared(workload, modules)
 
@@ -124,7 +129,8 @@ class BubblewrapRuntime:
         process = JailedProcess(self._cgroup(workload.id), place.log)
         run = _Run(workload, process, datetime.now(UTC))
         self._runs[workload.id] = run
-        await process.start(jail, _SERVER, self._limits)
+        command = _BUNDLED_SERVER if workload.bundled else _SERVER
+        await process.start(jail, command, self._limits)
         run.why = "Its start was interrupted."
         try:
             run.why = await self._what_is_wrong(process, place)
@@ -134,6 +140,8 @@ class BubblewrapRuntime:
         finally:
             if not run.ready:  # also when we are cancelled: nothing half-started stays
                 await process.stop()
+        if run.why and process.killed:
+            raise InfrastructureError(f"The app was killed while it started: {run.why}")
         if run.why:
             raise WorkloadCrashed(run.why, log=tail(place.log, _EVIDENCE_LINES))
 
@@ -198,7 +206,11 @@ class BubblewrapRuntime:
             )
         why = f"{run.why or run.process.explanation()}\n{tail(place.log, _EVIDENCE_LINES)}".strip()
         return WorkloadStatus(
-            id=workload, state=WorkloadState.CRASHED, commit=run.workload.commit, explanation=why
+            id=workload,
+            state=WorkloadState.CRASHED,
+            commit=run.workload.commit,
+            explanation=why,
+            killed=run.process.killed,
         )
 
     async def workloads(self) -> list[WorkloadStatus]:
@@ -225,6 +237,7 @@ class BubblewrapRuntime:
         async with self._locks[workload]:
             await self._stop(workload)
             self._prepared.pop(workload, None)
+            await asyncio.to_thread(self._cgroup(workload).remove_parts)
             await asyncio.to_thread(self._cgroup(workload).remove)
             await asyncio.to_thread(self._place(workload).remove)
         self._locks.pop(workload, None)

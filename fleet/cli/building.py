@@ -1,0 +1,91 @@
+"""Commands that build and look at what was built: new, chat, show."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from fleet.cli.client import Client
+from fleet.cli.progress import show_ending, show_events, show_result
+from fleet.cli.terminal import AsJson, Model, ProjectArg, out, print_json, target
+
+commands = typer.Typer()
+
+
+@commands.command()
+def new(
+    message: Annotated[str, typer.Argument(help="What to build, in your own words.")],
+    model: Model = None,
+    as_json: AsJson = False,
+    wait: Annotated[bool, typer.Option(help="Follow the build to its end.")] = True,
+) -> None:
+    """Make a project from a message."""
+    client = target.client()
+    posted = client.post("/v1/projects", _body("message", message, model))
+    _finish(client, posted, as_json=as_json, wait=wait)
+
+
+@commands.command()
+def chat(
+    project: ProjectArg,
+    message: Annotated[str, typer.Argument(help="What to change.")],
+    model: Model = None,
+    as_json: AsJson = False,
+    wait: Annotated[bool, typer.Option(help="Follow the build to its end.")] = True,
+) -> None:
+    """Send a follow-up message to a project."""
+    client = target.client()
+    posted = client.post(f"/v1/projects/{project}/messages", _body("text", message, model))
+    _finish(client, posted, as_json=as_json, wait=wait)
+
+
+def _body(field: str, message: str, model: str | None) -> dict[str, Any]:
+    text = sys.stdin.read() if message == "-" else message
+    return {field: text, **({"model": model} if model else {})}
+
+
+def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool) -> None:
+    project_id, build_id = posted["project"], posted["build"]
+    if wait:
+        events = client.events(project_id, build_id)
+        own = (e for e in events if e.get("build") in (None, build_id))
+        if as_json:
+            for _ in own:
+                pass
+        else:
+            out.print(f"[dim]project {project_id}  build {build_id}[/]", highlight=False)
+            show_events(out, own)
+    result = client.get(f"/v1/projects/{project_id}/builds/{build_id}")
+    if as_json:
+        print_json(result)
+    elif wait:
+        show_ending(out, result)
+    else:
+        show_result(out, result)
+    if wait and result["state"] != "succeeded":
+        raise typer.Exit(1)
+
+
+@commands.command()
+def show(project: ProjectArg, as_json: AsJson = False) -> None:
+    """A project: its apps, its builds, and the last build's evidence."""
+    client = target.client()
+    answer = client.get(f"/v1/projects/{project}")
+    builds = answer["builds"]
+    last = builds[-1]["build"] if builds else None
+    result = client.get(f"/v1/projects/{project}/builds/{last}") if last else None
+    if as_json:
+        print_json({**answer, "last_build": result})
+        return
+    out.print(f"[bold]{escape(str(answer['title']))}[/]  [dim]{project}[/]", highlight=False)
+    for build in builds:
+        text = escape(str(build.get("text", "")))[:70]
+        out.print(f"  {build['build']}  {build['state']:<13} {text}", highlight=False)
+    if result:
+        show_result(out, result)
+        contract = result.get("contract") or {}
+        for procedure in contract.get("procedures", []):
+            out.print(f"  {procedure['kind']:<9} {procedure['name']}", highlight=False)

@@ -75,6 +75,14 @@ class Spending(Frozen):
     wall_s: float = 0.0
 
 
+class Totals(Frozen):
+    """The whole platform's. `spent` counts from its first day, forgotten projects included."""
+
+    projects: int
+    builds: dict[BuildState, int]
+    spent: Spending
+
+
 class Store(Protocol):
     """The record. Writes that belong to a build carry its lease and raise `LeaseLost` when a
     successor holds a newer token. Unknown ids raise `NotFound`. Reads return frozen values."""
@@ -102,6 +110,7 @@ class Store(Protocol):
     ) -> tuple[Message, Build]: ...
     async def build(self, build: BuildId) -> Build: ...
     async def builds(self, project: ProjectId) -> list[Build]: ...  # oldest first
+    async def newest_builds(self, owner: OwnerId) -> list[Build]: ...  # one a project
     async def unfinished_builds(self) -> list[Build]: ...
 
     # Claims the oldest build whose project has no other unfinished build that is older and whose
@@ -143,6 +152,7 @@ class Store(Protocol):
     # Spending is kept by the minute, and survives the projects it was for.
     async def continue_build(self, build: BuildId) -> Build: ...
     async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending: ...
+    async def totals(self) -> Totals: ...
 
     async def add_checkpoint(self, checkpoint: Checkpoint) -> None: ...  # again: no change
     async def checkpoints(self, project: ProjectId) -> list[Checkpoint]: ...  # oldest first

@@ -15,7 +15,7 @@ from fleet.domain.lease import Lease
 from fleet.domain.project import ProjectState
 from fleet.domain.timeline import Checkpoint
 from fleet.errors import Conflict, InfrastructureError, NotFound
-from fleet.ports import NewStep, Spending, Store
+from fleet.ports import NewStep, Spending, Store, Totals
 from tests.contract.store_beginnings import (
     COMMIT,
     VERDICT,
@@ -177,6 +177,34 @@ async def test_what_an_owner_spends_adds_up_over_projects_and_survives_them(
     assert await record.owner_spending(ada.id, later) == Spending()
     with pytest.raises(NotFound):
         await record.owner_spending(OwnerId("own_none"), hour_ago)
+
+
+async def test_totals_count_everything_once(record: Store) -> None:
+    assert await record.totals() == Totals(projects=0, builds={}, spent=Spending())
+    _, build, lease = await started(record)
+    await record.append_step(lease, build.id, STEP)
+    other = await make_project(record, "two-aaaaa", "bob")
+    await record.post_message(other, "more", None)
+    await record.advance_build(lease, build.id, BuildState.FAILED)
+    spent = Spending(steps=1, usage=USAGE, wall_s=0.5)
+    expected = {BuildState.FAILED: 1, BuildState.QUEUED: 1}
+    assert await record.totals() == Totals(projects=2, builds=expected, spent=spent)
+    await record.forget_project(build.project)
+    expected = {BuildState.QUEUED: 1}
+    assert await record.totals() == Totals(projects=1, builds=expected, spent=spent)
+
+
+async def test_the_newest_build_of_each_of_an_owners_projects_is_one_look_up(
+    record: Store,
+) -> None:
+    first, second = await make_project(record), await make_project(record, "two-aaaaa")
+    theirs = await make_project(record, "three-aaaaa", "bob")
+    await make_project(record, "none-yet-aaaaa")
+    await record.post_message(first, "older", None)
+    builds = [(await record.post_message(p, "x", None))[1] for p in (first, second, theirs)]
+    ada = await record.ensure_owner("ada")
+    newest = await record.newest_builds(ada.id)
+    assert sorted(b.id for b in newest) == sorted(b.id for b in builds[:2])
 
 
 # Checkpoints and verdicts by content

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Message, Step, Task, TaskState
@@ -27,7 +29,7 @@ from fleet.domain.verdict import Verdict
 from fleet.drivers.memory.ground import MemoryGround
 from fleet.drivers.memory.tables import found
 from fleet.errors import Conflict
-from fleet.ports import NewStep, RecordedVerdict, Spending
+from fleet.ports import NewStep, RecordedVerdict, Spending, Totals
 
 
 class MemoryBuilds(MemoryGround):
@@ -67,6 +69,10 @@ class MemoryBuilds(MemoryGround):
     async def builds(self, project: ProjectId) -> list[Build]:
         found(self._t.projects, project, "project")
         return [b for b in self._t.builds.values() if b.project == project]
+
+    async def newest_builds(self, owner: OwnerId) -> list[Build]:
+        newest = {b.project: b for b in self._t.builds.values()}  # in the order of posting
+        return [b for b in newest.values() if self._t.projects[b.project].owner == owner]
 
     async def unfinished_builds(self) -> list[Build]:
         return [b for b in self._t.builds.values() if b.finished_at is None]
@@ -208,10 +214,20 @@ class MemoryBuilds(MemoryGround):
     async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending:
         found(self._t.owners, owner, "owner")
         first = spending_from(since)
-        spent = [s for whose, at, s in self._t.spent if whose == owner and at >= first]
-        total = Usage()
-        for one in spent:
-            total = total.plus(one.usage)
-        return Spending(
-            steps=sum(s.steps for s in spent), usage=total, wall_s=sum(s.wall_s for s in spent)
+        return _sum([s for whose, at, s in self._t.spent if whose == owner and at >= first])
+
+    async def totals(self) -> Totals:
+        return Totals(
+            projects=len(self._t.projects),
+            builds=Counter(build.state for build in self._t.builds.values()),
+            spent=_sum([spent for _, _, spent in self._t.spent]),
         )
+
+
+def _sum(spent: Sequence[Spending]) -> Spending:
+    usage = Usage()
+    for one in spent:
+        usage = usage.plus(one.usage)
+    return Spending(
+        steps=sum(s.steps for s in spent), usage=usage, wall_s=sum(s.wall_s for s in spent)
+    )

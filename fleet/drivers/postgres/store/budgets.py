@@ -11,9 +11,10 @@ from fleet.domain.project import ProjectState
 from fleet.domain.record import continued, require_continuable, spending_from
 from fleet.drivers.postgres.store import builds, events, projects
 from fleet.drivers.postgres.store.database import Connection, fetch_one
+from fleet.drivers.postgres.store.rows import Row
 from fleet.drivers.postgres.store.sql import statements
 from fleet.errors import Conflict, NotFound
-from fleet.ports import Spending
+from fleet.ports import Spending, Totals
 
 _SQL = statements("budgets")
 
@@ -28,6 +29,17 @@ async def spent(connection: Connection, owner: OwnerId, since: datetime) -> Spen
     row = await fetch_one(connection, _SQL["spent"], values)
     if row is None:
         raise NotFound("There is no such owner.")
+    return _spending_of(row)
+
+
+async def totals(connection: Connection) -> Totals:
+    row = await fetch_one(connection, _SQL["spent_by_all"], {})
+    assert row is not None
+    builds_by_state = await builds.count_states(connection)
+    return Totals(projects=row["projects"], builds=builds_by_state, spent=_spending_of(row))
+
+
+def _spending_of(row: Row) -> Spending:
     usage = Usage(**{name: row[name] for name in Usage.model_fields})
     return Spending(steps=row["steps"], usage=usage, wall_s=row["wall_s"])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Message, Step, Task, TaskState
-from fleet.domain.ids import BuildId, CommitId, MessageId, ProjectId, TaskId, new_id
+from fleet.domain.ids import BuildId, CommitId, MessageId, OwnerId, ProjectId, TaskId, new_id
 from fleet.domain.plan import Plan
 from fleet.domain.project import ProjectState
 from fleet.domain.record import (
@@ -74,6 +74,15 @@ async def of_project(connection: Connection, project: ProjectId) -> list[Build]:
     if not rows:
         await projects.one(connection, project)
     return [build_of(row) for row in rows]
+
+
+async def newest(connection: Connection, owner: OwnerId) -> list[Build]:
+    return [build_of(row) for row in await fetch_all(connection, _SQL["newest"], {"owner": owner})]
+
+
+async def count_states(connection: Connection) -> dict[BuildState, int]:
+    rows = await fetch_all(connection, _SQL["count_states"], {})
+    return {BuildState(row["state"]): row["builds"] for row in rows}
 
 
 async def unfinished(connection: Connection) -> list[Build]:

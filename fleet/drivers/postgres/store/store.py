@@ -30,7 +30,7 @@ from fleet.drivers.postgres.store.database import Connection, Database
 from fleet.drivers.postgres.store.listener import Listener
 from fleet.drivers.postgres.store.schema import migrate as migrate_schema
 from fleet.drivers.postgres.store.schema import schema_migrations
-from fleet.ports import NewStep, RecordedVerdict, Spending
+from fleet.ports import NewStep, RecordedVerdict, Spending, Totals
 
 _LISTEN_DEADLINE_S = 15.0
 
@@ -146,6 +146,10 @@ class PostgresStore:
         async with self._database.transaction() as connection:
             return await builds.of_project(connection, project)
 
+    async def newest_builds(self, owner: OwnerId) -> list[Build]:
+        async with self._database.transaction() as connection:
+            return await builds.newest(connection, owner)
+
     async def unfinished_builds(self) -> list[Build]:
         async with self._database.transaction() as connection:
             return await builds.unfinished(connection)
@@ -218,6 +222,10 @@ class PostgresStore:
     async def owner_spending(self, owner: OwnerId, since: datetime) -> Spending:
         async with self._database.transaction() as connection:
             return await budgets.spent(connection, owner, since)
+
+    async def totals(self) -> Totals:
+        async with self._database.transaction() as connection:
+            return await budgets.totals(connection)
 
     # Checkpoints
 

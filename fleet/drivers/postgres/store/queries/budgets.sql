@@ -38,3 +38,14 @@ select o.id,
 from owners o left join spending s on s.owner = o.id and s.minute >= %(since)s
 where o.id = %(owner)s
 group by o.id;
+
+-- name: spent_by_all
+select coalesce(sum(s.steps), 0)::bigint as steps,
+       coalesce(sum(s.prompt_tokens), 0)::bigint as prompt_tokens,
+       coalesce(sum(s.completion_tokens), 0)::bigint as completion_tokens,
+       coalesce(sum(s.completions), 0)::bigint as completions,
+       coalesce(sum(s.repeated_tokens), 0)::bigint as repeated_tokens,
+       coalesce(sum(s.cost_microusd), 0)::bigint as cost_microusd,
+       coalesce(sum(s.wall_s), 0) as wall_s,
+       (select count(*) from projects) as projects
+from spending s;

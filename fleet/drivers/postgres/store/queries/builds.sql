@@ -30,6 +30,18 @@ from builds b join messages m on m.id = b.message
 where b.project = %(project)s
 order by b.seq;
 
+-- name: newest
+select distinct on (b.project)
+       b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
+       b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,
+       b.cost_microusd, b.budget_from, b.created_at, b.started_at, b.finished_at
+from projects p join builds b on b.project = p.id join messages m on m.id = b.message
+where p.owner = %(owner)s
+order by b.project, b.seq desc;
+
+-- name: count_states
+select state, count(*) as builds from builds group by state;
+
 -- name: unfinished
 select b.id, b.project, b.message, m.text, b.model, b.state, b.plan::text, b.base, b.commit,
        b.explanation, b.prompt_tokens, b.completion_tokens, b.completions, b.repeated_tokens,

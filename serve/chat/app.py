@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -16,6 +17,7 @@ from serve.chat.limits import BodyLimit
 from serve.chat.metrics import ChatMetrics, CountRequests
 from serve.chat.page_files import mount_page
 from serve.chat.platform import ChatServices, PlatformStatus
+from serve.chat.spending import OwnerSpendingView, owner_spending, period_start
 from serve.chat.views import Health, OwnerView, Readiness, SessionRequest
 
 operations = APIRouter(tags=["operations"])
@@ -69,6 +71,14 @@ async def sign_out(request: Request, response: Response, caller: Caller) -> None
 @operations.get("/v1/status")
 async def platform_status(caller: Caller, services: Services) -> PlatformStatus:
     return await services.platform.status()
+
+
+@operations.get("/v1/usage")
+async def usage(caller: Caller, services: Services) -> OwnerSpendingView:
+    """What the caller's builds spent in the present period, and what is left of the bounds."""
+    now, settings = datetime.now(UTC), services.settings
+    spent = await services.store.owner_spending(caller.id, period_start(settings, now))
+    return owner_spending(spent, settings, now)
 
 
 @operations.get("/healthz")

@@ -9,11 +9,11 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request
 from fastapi.responses import StreamingResponse
 
-from fleet.domain.build import Build
+from fleet.domain.build import Build, BuildState
 from fleet.domain.ids import BuildId
 from fleet.domain.project import Project
-from fleet.errors import InvalidInput, NotFound
-from serve.chat.auth import OwnedProject, Services
+from fleet.errors import Conflict, InvalidInput, NotFound
+from serve.chat.auth import OwnedProject, Services, must_be_active
 from serve.chat.metrics import ChatMetrics
 from serve.chat.platform import ChatServices
 from serve.chat.results import (
@@ -25,7 +25,9 @@ from serve.chat.results import (
     build_summary,
     first_app,
 )
+from serve.chat.spending import build_spending
 from serve.chat.stream import EventStream, parse_event_number
+from serve.chat.views import Continued
 
 router = APIRouter(prefix="/v1/projects/{project}", tags=["builds"])
 
@@ -48,7 +50,24 @@ async def show_build(project: OwnedProject, build: str, services: Services) -> B
     )
     slug = first_app(project)
     app = AppView(slug=slug, preview_url=services.platform.preview_url(project.id, slug))
-    return build_result(record, app, datetime.now(UTC))
+    now = datetime.now(UTC)
+    spent = build_spending(found, record.steps, services.settings, now)
+    return build_result(record, app, now).model_copy(update={"spending": spent})
+
+
+@router.post("/continue", status_code=202)
+async def continue_build(project: OwnedProject, services: Services) -> Continued:
+    """Gives the build that ran out of budget a fresh one; it goes on after its last step."""
+    must_be_active(project)
+    builds = await services.store.builds(project.id)
+    stopped = [b for b in builds if b.state is BuildState.OUT_OF_BUDGET] or builds
+    if not stopped:
+        raise Conflict(
+            f"Project {project.id} has no build to continue.", action="Send it a message."
+        )
+    before = await services.store.last_event(project.id)
+    build = await services.store.continue_build(stopped[-1].id)
+    return Continued(project=project.id, build=build.id, after=before)
 
 
 @router.get("/events", response_class=StreamingResponse)

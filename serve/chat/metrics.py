@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as CounterMetric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from fleet.domain.build import BuildState
-from fleet.ports import Store
+from fleet.ports import Spending, Store, Totals
 
 
 class ChatMetrics:
@@ -34,20 +36,41 @@ class ChatMetrics:
         self.watchers = Gauge(
             "appfleet_event_streams", "Event streams open now.", registry=self.registry
         )
-        self.builds = Gauge(
-            "appfleet_builds", "Builds by state.", ("state",), registry=self.registry
-        )
-        self.projects = Gauge("appfleet_projects", "Projects.", registry=self.registry)
+        self.record = _Record()
+        self.registry.register(self.record)
 
     async def render(self, store: Store) -> bytes:
-        projects = await store.projects()
-        states: Counter[BuildState] = Counter()
-        for project in projects:
-            states.update(build.state for build in await store.builds(project.id))
-        self.projects.set(len(projects))
-        for state in BuildState:
-            self.builds.labels(state.value).set(states[state])
+        self.record.totals = await store.totals()
         return generate_latest(self.registry)
+
+
+class _Record(Collector):
+    """The record's totals as of the scrape; the same on every replica."""
+
+    totals = Totals(projects=0, builds={}, spent=Spending())
+
+    def collect(self) -> Iterable[Metric]:
+        totals, usage = self.totals, self.totals.spent.usage
+        yield GaugeMetricFamily("appfleet_projects", "Projects.", value=totals.projects)
+        builds = GaugeMetricFamily("appfleet_builds", "Builds by state.", labels=("state",))
+        for state in BuildState:
+            builds.add_metric((state.value,), totals.builds.get(state, 0))
+        yield builds
+        yield CounterMetricFamily(
+            "appfleet_steps", "Steps of builds finished.", value=totals.spent.steps
+        )
+        tokens = CounterMetricFamily(
+            "appfleet_tokens",
+            "Tokens of models; repeated ones are part of the prompt's.",
+            labels=("kind",),
+        )
+        tokens.add_metric(("prompt",), usage.prompt_tokens)
+        tokens.add_metric(("repeated",), usage.repeated_tokens)
+        tokens.add_metric(("completion",), usage.completion_tokens)
+        yield tokens
+        yield CounterMetricFamily(
+            "appfleet_cost_usd", "Cost by the settings' prices.", value=usage.cost_microusd / 1e6
+        )
 
 
 class CountRequests:

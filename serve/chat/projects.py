@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -72,19 +71,16 @@ async def _new_project(services: ChatServices, caller: Owner, text: str, title: 
 async def list_projects(caller: Caller, services: Services) -> list[ProjectView]:
     """Newest first."""
     projects = await services.store.projects(caller.id)
+    newest = {b.project: b for b in await services.store.newest_builds(caller.id)}
     ordered = sorted(projects, key=lambda p: p.created_at, reverse=True)
-    histories = await asyncio.gather(*(services.store.builds(p.id) for p in ordered))
-    return [
-        project_view(project, builds, services.platform)
-        for project, builds in zip(ordered, histories, strict=True)
-    ]
+    return [project_view(p, newest.get(p.id), services.platform) for p in ordered]
 
 
 @router.get("/{project}")
 async def show_project(project: OwnedProject, services: Services) -> ProjectDetail:
     now = datetime.now(UTC)
     builds = await services.store.builds(project.id)
-    view = project_view(project, builds, services.platform)
+    view = project_view(project, builds[-1] if builds else None, services.platform)
     return ProjectDetail(**dict(view), builds=tuple(build_summary(b, now) for b in builds))
 
 

@@ -15,6 +15,7 @@ from fleet.domain.plan import Contract, Procedure
 from fleet.domain.project import Project
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding
 from fleet.ports import RecordedVerdict
+from serve.chat.spending import SpendingView
 
 
 class AppView(Frozen):
@@ -98,6 +99,7 @@ class BuildResult(BuildSummary):
     usage: Usage
     steps: tuple[StepView, ...]
     verdicts: tuple[VerdictView, ...]
+    spending: SpendingView | None = None
 
 
 @dataclass(frozen=True)

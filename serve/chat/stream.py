@@ -14,8 +14,6 @@ from fleet.errors import InvalidInput, NotFound
 from fleet.ports import Store
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
-# A build's state and its last event may be two writes: wait this long for the second.
-_LAST_EVENT_GRACE_S = 2.0
 
 
 def parse_event_number(text: str | None, source: str) -> int | None:
@@ -46,34 +44,35 @@ class EventStream:
         yield "retry: 1000\n\n"
         try:
             while True:
+                over = await self._build_is_over()  # asked first: its end is among the events then
                 events = await self.store.events(self.project, after)
                 for event in events:
                     yield frame(event)
                     after = event.number
-                    if self._closes(event):
+                    if await self._closes(event):
                         return
                 if events:
                     continue
-                over = await self._build_is_over()
-                timeout_s = _LAST_EVENT_GRACE_S if over else self.heartbeat_s
-                if await self._news(after, timeout_s):
-                    continue
                 if over:
                     return
+                if await self._news(after):
+                    continue
                 await self.store.project(self.project)
                 yield ": still here\n\n"
         except NotFound:
             yield f"event: {EventKind.PROJECT_DELETED}\ndata: {{}}\n\n"
 
-    async def _news(self, after: int, timeout_s: float) -> bool:
-        return await self.store.wait_for_events(self.project, after, timedelta(seconds=timeout_s))
+    async def _news(self, after: int) -> bool:
+        heartbeat = timedelta(seconds=self.heartbeat_s)
+        return await self.store.wait_for_events(self.project, after, heartbeat)
 
     async def _build_is_over(self) -> bool:
         if self.until_build is None:
             return False
         return (await self.store.build(self.until_build)).state in FINAL_BUILD_STATES
 
-    def _closes(self, event: Event) -> bool:
+    async def _closes(self, event: Event) -> bool:
         if event.kind is EventKind.PROJECT_DELETED:
             return True
-        return event.kind is EventKind.BUILD_FINISHED and event.build == self.until_build
+        ended = event.kind is EventKind.BUILD_FINISHED and event.build == self.until_build
+        return ended and await self._build_is_over()  # else it was continued since

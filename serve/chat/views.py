@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
@@ -51,6 +50,14 @@ class Posted(Frozen):
     message: Message
 
 
+class Continued(Frozen):
+    """What to follow: the build's events numbered above `after`."""
+
+    project: ProjectId
+    build: BuildId
+    after: int
+
+
 class ProjectView(Frozen):
     """`last_build` is None before the first message; `last_build_at` is when it last moved."""
 
@@ -86,8 +93,7 @@ class Health(Frozen):
     ok: bool = True
 
 
-def project_view(project: Project, builds: Sequence[Build], platform: Platform) -> ProjectView:
-    last = builds[-1] if builds else None
+def project_view(project: Project, last: Build | None, platform: Platform) -> ProjectView:
     return ProjectView(
         id=project.id,
         title=project.title,

@@ -228,7 +228,7 @@ class Runtime(Protocol):
     async def status(self, workload: WorkloadId) -> WorkloadStatus: ...  # ABSENT, never NotFound
     async def workloads(self) -> list[WorkloadStatus]: ...
     async def logs(self, workload: WorkloadId, lines: int = 200) -> str: ...
-    # npm resolves outside any sandbox with install scripts off, and the store is built.
+    # npm resolves outside any sandbox with install scripts off; `prepare` then builds the store.
     # InvalidInput for a name or version that does not exist or is not allowed: the model reads it.
     async def change_packages(
         self, manifest: PackageManifest, change: PackageChange

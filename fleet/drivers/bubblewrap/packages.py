@@ -11,7 +11,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fleet.errors import WorkloadCrashed
 
@@ -28,23 +28,30 @@ class _Dependent(_Lenient):
     dependencies: dict[str, str] = {}
     dev: dict[str, str] = Field(default={}, alias="devDependencies")
     optional: dict[str, str] = Field(default={}, alias="optionalDependencies")
+    peer: dict[str, str] = Field(default={}, alias="peerDependencies")
 
     @property
     def wanted(self) -> dict[str, str]:
-        return {**self.dependencies, **self.dev, **self.optional}
+        return {**self.dependencies, **self.dev, **self.optional, **self.peer}
 
 
 class _Package(_Dependent):
     scripts: dict[str, str] = {}
+    overrides: dict[str, JsonValue] = {}
 
 
-class _Locked(_Dependent):
+class Locked(_Dependent):
+    """`builds`: it has an install script; `spare`: its absence is no error."""
+
     resolved: str | bool = ""
     link: bool = False
+    version: str = ""
+    builds: bool = Field(default=False, alias="hasInstallScript")
+    spare: bool = Field(default=False, alias="optional")
 
 
 class _Lock(_Lenient):
-    packages: dict[str, _Locked] = {}
+    packages: dict[str, Locked] = {}
 
 
 def prebundle_script(app: Path) -> str:
@@ -52,19 +59,35 @@ def prebundle_script(app: Path) -> str:
     return _package(app).scripts.get("prebundle", "")
 
 
-def refuse_foreign_sources(app: Path) -> None:
-    """Raises WorkloadCrashed for a package that does not come from the registry."""
-    _refuse_specs(_package(app).wanted)
+def declared(app: Path) -> dict[str, str]:
+    """What package.json asks for, by name."""
+    return _package(app).wanted
+
+
+def locked(app: Path) -> dict[str, Locked]:
+    """The lock file's entries by place, the app's own at "". Raises WorkloadCrashed."""
     try:
-        lock = _Lock.model_validate_json((app / "package-lock.json").read_bytes())
+        return _Lock.model_validate_json((app / "package-lock.json").read_bytes()).packages
     except ValidationError as error:
         raise WorkloadCrashed("package-lock.json cannot be read.", log=str(error)) from error
-    for place, entry in lock.packages.items():
+
+
+def refuse_foreign_sources(app: Path) -> None:
+    """Raises WorkloadCrashed for a package that does not come from the registry."""
+    refuse_foreign_specs(app)
+    for place, entry in locked(app).items():
         inside = place.startswith("node_modules/") and ".." not in place.split("/")
         fetched = entry.resolved in ("", False) or str(entry.resolved).startswith("https://")
         if place and (entry.link or not inside or not fetched):
             raise _refusal(place, str(entry.resolved))
         _refuse_specs(entry.wanted)
+
+
+def refuse_foreign_specs(app: Path) -> None:
+    """As `refuse_foreign_sources`, of package.json alone."""
+    package = _package(app)
+    _refuse_specs(package.wanted)
+    _refuse_overrides(package.overrides)
 
 
 def entry_name(app: Path) -> str:
@@ -93,6 +116,14 @@ def _refuse_specs(wanted: dict[str, str]) -> None:
             raise _refusal(name, spec)
         if "/" in plain and not spec.startswith("npm:@"):
             raise _refusal(name, spec)
+
+
+def _refuse_overrides(overrides: dict[str, JsonValue]) -> None:
+    for name, value in overrides.items():
+        if isinstance(value, dict):
+            _refuse_overrides(value)
+        else:
+            _refuse_specs({name: str(value)})
 
 
 def _refusal(name: str, source: str) -> WorkloadCrashed:

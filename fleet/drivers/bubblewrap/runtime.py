@@ -13,11 +13,14 @@ from fleet.domain.ids import WorkloadId
 from fleet.domain.workload import (
     Command,
     CommandResult,
+    PackageChange,
+    PackageManifest,
     Workload,
     WorkloadState,
     WorkloadStatus,
 )
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
+from fleet.drivers.bubblewrap.changes import changed_packages
 from fleet.drivers.bubblewrap.jail import Jail
 from fleet.drivers.bubblewrap.one_shot import run_once
 from fleet.drivers.bubblewrap.place import Place
@@ -220,6 +223,15 @@ class BubblewrapRuntime:
 
     async def logs(self, workload: WorkloadId, lines: int = 200) -> str:
         return await asyncio.to_thread(tail, self._place(workload).log, lines)
+
+    # Packages
+
+    async def change_packages(
+        self, manifest: PackageManifest, change: PackageChange
+    ) -> PackageManifest:
+        """`prepare` then builds the store of what comes out."""
+        folder = self._data_dir / "stores"
+        return await asyncio.to_thread(changed_packages, folder, manifest, change)
 
     # The end
 

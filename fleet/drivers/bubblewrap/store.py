@@ -21,15 +21,8 @@ import structlog
 
 from fleet.drivers.bubblewrap.cgroup import Cgroup, Limits
 from fleet.drivers.bubblewrap.jail import APP_UID, Jail, jailed_uid
-from fleet.drivers.bubblewrap.node import (
-    INSIDE,
-    INSIDE_BIN,
-    INSIDE_NPM,
-    NODE,
-    NODE_FOLDER,
-    NPM,
-    NPM_ENVIRONMENT,
-)
+from fleet.drivers.bubblewrap.node import INSIDE, INSIDE_BIN, INSIDE_NPM, NODE_FOLDER
+from fleet.drivers.bubblewrap.npm import run_npm
 from fleet.drivers.bubblewrap.packages import (
     PREBUNDLE_FILES,
     entry_name,
@@ -86,29 +79,11 @@ class NodeStore:
         # Never the project's .npmrc: npm would expand our environment into addresses it names.
         for name in ("package.json", "package-lock.json"):
             shutil.copyfile(app / name, making / name)
-        command = [str(NODE), str(NPM), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        environment = {**os.environ, **NPM_ENVIRONMENT}
-        environment.pop("NODE_ENV", None)  # production would leave out what the gate needs
-        try:
-            done = subprocess.run(
-                [*command, "--prefer-offline", "--loglevel=error"],
-                cwd=making,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=INSTALL_TIMEOUT_S,
-                check=False,
-                umask=0o022,  # the sandbox's uid reads it
-            )
-        except subprocess.TimeoutExpired as error:
-            raise InfrastructureError(
-                f"npm did not finish within {INSTALL_TIMEOUT_S} s.",
-                action="Check that the npm registry can be reached from this machine.",
-            ) from error
-        if done.returncode == 0:
+        done = run_npm(making, ("ci", "--prefer-offline"), INSTALL_TIMEOUT_S)
+        if done.code == 0:
             (making / "node_modules").mkdir(exist_ok=True)
             return
-        text = (done.stderr + done.stdout)[-_MAX_LOG_CHARS:]
+        text = done.text[-_MAX_LOG_CHARS:]
         if not any(sign in text for sign in _APP_FAULTS):
             raise InfrastructureError(
                 "The app's packages could not be fetched: " + text.strip()[:300],

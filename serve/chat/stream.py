@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from fleet.domain.build import FINAL_BUILD_STATES
 from fleet.domain.event import Event, EventKind
 from fleet.domain.ids import BuildId, ProjectId
 from fleet.errors import InvalidInput, NotFound
@@ -33,7 +32,7 @@ def frame(event: Event) -> str:
 
 @dataclass(frozen=True)
 class EventStream:
-    """`until_build` ends the stream after that build's `build.finished`."""
+    """`until_build` ends the stream after that build's last `build.finished`."""
 
     store: Store
     project: ProjectId
@@ -44,7 +43,7 @@ class EventStream:
         yield "retry: 1000\n\n"
         try:
             while True:
-                over = await self._build_is_over()  # asked first: its end is among the events then
+                over = await self._ended_at() is not None  # asked first: then its end is there
                 events = await self.store.events(self.project, after)
                 for event in events:
                     yield frame(event)
@@ -66,13 +65,15 @@ class EventStream:
         heartbeat = timedelta(seconds=self.heartbeat_s)
         return await self.store.wait_for_events(self.project, after, heartbeat)
 
-    async def _build_is_over(self) -> bool:
+    async def _ended_at(self) -> datetime | None:
         if self.until_build is None:
-            return False
-        return (await self.store.build(self.until_build)).state in FINAL_BUILD_STATES
+            return None
+        return (await self.store.build(self.until_build)).finished_at
 
     async def _closes(self, event: Event) -> bool:
         if event.kind is EventKind.PROJECT_DELETED:
             return True
-        ended = event.kind is EventKind.BUILD_FINISHED and event.build == self.until_build
-        return ended and await self._build_is_over()  # else it was continued since
+        if event.kind is not EventKind.BUILD_FINISHED or event.build != self.until_build:
+            return False
+        ended_at = await self._ended_at()  # of a continued build this may be its earlier end
+        return ended_at is not None and event.at >= ended_at

@@ -22,7 +22,10 @@ from fleet.ports import (
 from fleet.settings import Settings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from fleet.drivers.postgres.server import EmbeddedServer
+    from fleet.generation.replay import Ground
     from fleet.verification.gate import Gate
 
 _stores: dict[str, asyncio.Task[Store]] = {}
@@ -114,6 +117,26 @@ def gate(
         scaffold=scaffold,
         artefacts_dir=settings.artefacts_dir,
         clock=clock(),
+    )
+
+
+def memory_ground(start: datetime) -> Ground:
+    """Drivers that keep nothing on disk, for a replay that begins at `start`."""
+    from fleet.drivers.memory.clock import MemoryClock
+    from fleet.drivers.memory.repositories import MemoryRepositories
+    from fleet.drivers.memory.runtime import MemoryBrowser, MemoryRuntime
+    from fleet.drivers.memory.store import MemoryStore
+    from fleet.drivers.memory.timelines import MemoryTimelines
+    from fleet.generation.replay import Ground
+
+    still = MemoryClock(start)
+    return Ground(
+        store=MemoryStore(now=still.now),
+        repositories=MemoryRepositories(),
+        timelines=MemoryTimelines(),
+        runtime=MemoryRuntime(),
+        browser=MemoryBrowser(),
+        clock=still,
     )
 
 

@@ -29,7 +29,7 @@ from fleet.generation.budget import (
 from fleet.generation.compaction import Compaction, compact
 from fleet.generation.outcome import BuildEnded
 from fleet.generation.tools.workbench import Checkpoints, JudgeSql
-from fleet.generation.turn import Mind
+from fleet.generation.turn import Mind, StandIn
 from fleet.ports import (
     Browser,
     ChatModel,
@@ -69,6 +69,7 @@ class BuildDependencies:
     browser: Browser
     checkpoints: Checkpoints
     judge_sql: JudgeSql
+    stand_in: StandIn | None = None  # replays only
 
 
 @dataclass
@@ -143,7 +144,8 @@ class Life:
 
     def mind(self, configured: str) -> Mind:
         name = self.build.model or configured
-        return Mind(_WithinBudget(self.deps.model, self), name, self.deps.clock)
+        model = _WithinBudget(self.deps.model, self)
+        return Mind(model, name, self.deps.clock, self.deps.stand_in)
 
     def _spending(self, at: datetime | None = None) -> Spending:
         """Of the present budget, its time counted until `at` or now."""

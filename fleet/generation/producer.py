@@ -91,9 +91,10 @@ class Producer:
         self._settings = settings
         catalog, briefing = prompts
         claim = Tool(CLAIM, "Say that the task is done; the gate then checks.", ClaimDone, _claim)
-        self._tools = _TaskTools(
-            [*producer_tools(bench), claim], settings.context_low_tokens * CHARS_PER_TOKEN
-        )
+        tools = producer_tools(bench)
+        if mind.stand_in is not None:
+            tools = [mind.stand_in(tool, bench) for tool in tools]
+        self._tools = _TaskTools([*tools, claim], settings.context_low_tokens * CHARS_PER_TOKEN)
         self._head = (
             ChatMessage(role=Role.SYSTEM, content=prompt("producer", catalog=catalog)),
             ChatMessage(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from fleet.domain.chat import (
     ChatMessage,
@@ -22,17 +24,21 @@ from fleet.generation.malformed import (
     legible,
     read_completion,
 )
-from fleet.generation.tools.tool import Toolbox, ToolResult
+from fleet.generation.tools.tool import Tool, Toolbox, ToolResult
+from fleet.generation.tools.workbench import Workbench
 from fleet.ports import ChatModel, Clock
+
+StandIn = Callable[[Tool[Any], Workbench], Tool[Any]]
 
 
 @dataclass(frozen=True)
 class Mind:
-    """A model under the name it is asked by."""
+    """A model under the name it is asked by. `stand_in` takes a tool's place in a replay."""
 
     model: ChatModel
     name: str
     clock: Clock
+    stand_in: StandIn | None = None
 
 
 @dataclass(frozen=True)

@@ -42,9 +42,7 @@ class MemoryTimelines:
 
     async def endpoint(self, endpoint: EndpointId) -> Endpoint:
         state = ComputeState.AWAKE if endpoint in self._awake else ComputeState.ASLEEP
-        return Endpoint(
-            id=endpoint, timeline=self._pointed(endpoint), directory="", compute=state
-        )
+        return Endpoint(id=endpoint, timeline=self._pointed(endpoint), directory="", compute=state)
 
     async def endpoints(self) -> list[Endpoint]:
         return [await self.endpoint(e) for e in sorted(self._points)]
@@ -73,13 +71,15 @@ class MemoryTimelines:
         done = []
         for migration in sorted(migrations, key=lambda m: m.path):
             text = hashlib.sha256(migration.sql.encode()).hexdigest()
-            if applied.setdefault(migration.path, text) != text:
+            if migration.path not in applied:
+                applied[migration.path] = text
+                done.append(migration.path)
+            elif applied[migration.path] != text:
                 raise MigrationFailed(
                     f"{migration.path} was edited after it was applied.",
                     path=migration.path,
                     action="Add a new migration.",
                 )
-            done.append(migration.path)
         return done
 
     async def tables(self, endpoint: EndpointId) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
@@ -96,6 +96,22 @@ def examine_imports(files: Mapping[str, str]) -> list[Finding]:
     findings += _cycles(graph)
     findings += _server_in_browser(graph)
     return findings
+
+
+def reachable(files: Mapping[str, str], starts: Iterable[str]) -> set[str]:
+    """The app's files that `starts` run: themselves, and what they import other than as types."""
+    graph = _Graph(files, _packages(files), _aliases(files))
+    waiting, seen = [path for path in starts if path in files], set[str]()
+    while waiting:
+        path = waiting.pop()
+        if path in seen or not path.endswith(CODE_SUFFIXES):
+            continue
+        seen.add(path)
+        for wanted in read_module(path, files[path]).imports:
+            local = _local_path(graph, path, wanted.specifier.split("?", 1)[0])
+            target = _find(graph, local) if local is not None and not wanted.types_only else None
+            waiting += [target] if target is not None else []
+    return seen
 
 
 def _packages(files: Mapping[str, str]) -> frozenset[str]:

@@ -46,10 +46,14 @@ def _parser(tsx: bool) -> Parser:
     return Parser(Language(language))
 
 
-def read_module(path: str, text: str) -> Module:
+def parse(path: str, text: str) -> Node:
     """Never fails: what cannot be parsed is the compiler's to report."""
     # Angle-bracket casts parse only without JSX, JSX only with it.
-    root = _parser(not path.endswith((".ts", ".mts", ".cts"))).parse(text.encode()).root_node
+    return _parser(not path.endswith((".ts", ".mts", ".cts"))).parse(text.encode()).root_node
+
+
+def read_module(path: str, text: str) -> Module:
+    root = parse(path, text)
     imports: list[Import] = []
     exports: set[str] = set()
     stars: list[str] = []

@@ -11,6 +11,7 @@ from rich.markup import escape
 from fleet.cli.client import Client
 from fleet.cli.progress import show_ending, show_events, show_result
 from fleet.cli.terminal import AsJson, Model, ProjectArg, out, print_json, target
+from fleet.errors import InvalidInput
 
 commands = typer.Typer()
 
@@ -31,14 +32,27 @@ def new(
 @commands.command()
 def chat(
     project: ProjectArg,
-    message: Annotated[str, typer.Argument(help="What to change.")],
+    message: Annotated[str | None, typer.Argument(help="What to change.")] = None,
     model: Model = None,
+    proceed: Annotated[
+        bool, typer.Option("--continue", help="Go on with a build that ran out of budget.")
+    ] = False,
     as_json: AsJson = False,
     wait: Annotated[bool, typer.Option(help="Follow the build to its end.")] = True,
 ) -> None:
-    """Send a follow-up message to a project."""
+    """Send a follow-up message to a project, or continue its build with a fresh budget."""
+    if proceed and (message is not None or model is not None):
+        raise InvalidInput(
+            "--continue goes on with the build as it is; it takes no message and no model.",
+            action="Leave them out, or leave --continue out to change the app.",
+        )
     client = target.client()
-    posted = client.post(f"/v1/projects/{project}/messages", _body("text", message, model))
+    if proceed:
+        posted = client.post(f"/v1/projects/{project}/continue", {})
+    elif message is not None:
+        posted = client.post(f"/v1/projects/{project}/messages", _body("text", message, model))
+    else:
+        raise InvalidInput("There is no message.", action="Say what to change, or pass --continue.")
     _finish(client, posted, as_json=as_json, wait=wait)
 
 
@@ -50,7 +64,7 @@ def _body(field: str, message: str, model: str | None) -> dict[str, Any]:
 def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool) -> None:
     project_id, build_id = posted["project"], posted["build"]
     if wait:
-        events = client.events(project_id, build_id)
+        events = client.events(project_id, build_id, int(posted.get("after", 0)))
         own = (e for e in events if e.get("build") in (None, build_id))
         if as_json:
             for _ in own:

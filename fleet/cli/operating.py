@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from fleet.cli.launcher import launch, stop
-from fleet.cli.progress import show_projects
+from fleet.cli.progress import show_owner, show_projects
 from fleet.cli.terminal import AsJson, OwnDataDir, aim, err, out, print_json, target
 
 commands = typer.Typer()
@@ -99,10 +99,13 @@ def status(as_json: AsJson = False) -> None:
     """The platform and its projects."""
     client = target.client()
     platform, projects = client.get("/v1/status"), client.get("/v1/projects")
+    usage = client.get("/v1/usage")
     if as_json:
-        print_json({"platform": platform, "projects": projects, "url": client.url})
+        told = {"platform": platform, "projects": projects, "usage": usage, "url": client.url}
+        print_json(told)
         return
     out.print(f"[bold]{client.url}[/]  version {platform['version']}", highlight=False)
     for problem in platform["problems"]:
         out.print(f"[red]problem[/] {escape(problem)}", highlight=False)
     show_projects(out, projects)
+    show_owner(out, usage)

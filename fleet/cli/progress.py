@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fleet.cli.spending import left_words, spent_words, step_words
+
 Json = dict[str, Any]
 
 _MARKS = {
@@ -18,6 +20,13 @@ _MARKS = {
     "blocked": "[yellow]![/]",
 }
 MAX_FINDINGS = 5
+# What was done about a build that runs in circles.
+_BREAKS = {
+    "message": "it was told so",
+    "forced": "it may only use the tools that help",
+    "fresh": "it begins afresh with what is known",
+    "failed": "the task is given up",
+}
 
 
 def line_of(event: Json) -> str | None:
@@ -36,7 +45,11 @@ def line_of(event: Json) -> str | None:
         case "task.started":
             return f"[bold]task[/]  {_text(data.get('title'))}  [dim]{_of(data)}[/]"
         case "step.finished":
-            return f"  [dim]step {data.get('number')}  {_text(data.get('title'))}[/]"
+            spent = step_words(data)
+            return (
+                f"  [dim]step {data.get('number')}  {_text(data.get('title'))}"
+                f"{f'  ({spent})' if spent else ''}[/]"
+            )
         case "check.finished":
             return _check(data)
         case "task.reopened":
@@ -47,6 +60,35 @@ def line_of(event: Json) -> str | None:
             return f"[bold green]running[/]  {_text(data.get('preview_url'))}"
         case "notice":
             return f"  [yellow]{_text(data.get('text'))}[/]"
+        case _:
+            return _rare(str(kind), data)
+
+
+def _rare(kind: str, data: Json) -> str | None:
+    """What most builds never have."""
+    match kind:
+        case "gate.finished":
+            return "  [green]✓[/] unchanged since it was verified" if data.get("cached") else None
+        case "build.continued":
+            known = f"{data.get('steps')} steps and {data.get('tasks_done')} tasks done"
+            return f"[bold]continued[/] with a fresh budget, after {known}"
+        case "context.compacted":
+            return f"  [dim]earlier steps condensed: {_text(data.get('why'))}[/]"
+        case "scope.left":
+            return (
+                f"  [yellow]outside its files[/] {_text(data.get('path'))}: "
+                f"{_text(data.get('reason'))}"
+            )
+        case "checkpoint.taken":
+            reason = _text(data.get("reason")) or "before risky SQL"
+            return f"  [dim]checkpoint {_text(data.get('checkpoint'))}: {reason}[/]"
+        case "packages.changed":
+            packages = data.get("packages")
+            names = packages if isinstance(packages, list) else []
+            return f"  [dim]packages {_text(' '.join(str(n) for n in names))}[/]"
+        case _ if kind.startswith("spiral."):
+            done = _BREAKS.get(str(data.get("level")), "")
+            return f"  [yellow]in circles[/]: {_text(data.get('text'))}; [yellow]{done}[/]"
         case _:
             return None
 
@@ -99,6 +141,18 @@ def show_ending(console: Console, result: Json) -> None:
     console.print(f"\n[bold {colour}]{state}[/] in {elapsed:.1f} s", highlight=False)
     if result.get("explanation"):
         console.print(_text(result["explanation"]), highlight=False)
+    if spending := result.get("spending"):
+        console.print(f"[dim]{spent_words(spending)}[/]", highlight=False)
+        if state != "succeeded" and (left := left_words(spending)):
+            console.print(f"[dim]left of the budget: {left}[/]", highlight=False)
+
+
+def show_owner(console: Console, usage: Json) -> None:
+    """Only where the owner has a bound: what all builds spent in the period, what is left."""
+    if left := left_words(usage):
+        since = str(usage["since"])[:16].replace("T", " ")
+        console.print(f"spent since {since}: {spent_words(usage)}", highlight=False)
+        console.print(f"left of the owner's budget: {left}", highlight=False)
 
 
 def show_projects(console: Console, projects: list[Json]) -> None:

@@ -104,26 +104,32 @@ class Place:
         for file in (self.note, making, self.log, self.log.with_suffix(".1"), index):
             file.unlink(missing_ok=True)
 
-    def jail(self, workload: Workload, modules: Path | None, database: str) -> Jail:
+    def jail(
+        self, workload: Workload, modules: Path | None, database: str, *, serves: bool
+    ) -> Jail:
+        """`serves`: the app's own process, which makes a socket; a command beside it does not."""
         read_only = {_APP: str(self.tree), INSIDE: str(NODE_FOLDER)}
         inside = _APP if workload.app_path == "." else f"{_APP}/{workload.app_path}"
         if modules is not None:
             (self.app(workload) / "node_modules").mkdir(exist_ok=True)
             read_only[f"{inside}/node_modules"] = str(modules)
-        binds = {_HTTP: str(self.http), _DATABASE: database}
+        binds = {_DATABASE: database}
+        env = {
+            "PATH": f"{inside}/node_modules/.bin:{INSIDE_BIN}:/usr/bin:/bin",
+            "HOME": "/tmp",
+            "LANG": "C.UTF-8",
+            "NODE_ENV": "development",
+            "DATABASE_URL": _DATABASE_URL,
+        }
+        if serves:
+            binds[_HTTP] = str(self.http)
+            env["SOCKET"] = f"{_HTTP}/{_SOCKET}"
         if workload.bundled:
             (self.app(workload) / _DIST).mkdir(exist_ok=True)
             binds[f"{inside}/{_DIST}"] = str(self.dist)
         return Jail(
             uid=jailed_uid(APP_UID),
-            env={
-                "PATH": f"{inside}/node_modules/.bin:{INSIDE_BIN}:/usr/bin:/bin",
-                "HOME": "/tmp",
-                "LANG": "C.UTF-8",
-                "NODE_ENV": "development",
-                "SOCKET": f"{_HTTP}/{_SOCKET}",
-                "DATABASE_URL": _DATABASE_URL,
-            },
+            env=env,
             binds=binds,
             read_only=read_only,
             directory=inside,

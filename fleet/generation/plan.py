@@ -126,7 +126,7 @@ async def _request(life: Life, workspace: Workspace) -> Request:
         message=life.build.text,
         project=life.project.id,
         title=life.project.title,
-        files=await workspace.paths(),
+        files=sorted(await workspace.files()),
         spec=life.project.spec.model_dump(mode="json"),
         schema=schema,
         last_outcome=outcome,

@@ -43,6 +43,7 @@ export const createProject = (message) => call("POST", "/v1/projects", { message
 export const showProject = (project) => call("GET", at(project));
 export const deleteProject = (project) => call("DELETE", at(project));
 export const postMessage = (project, text) => call("POST", `${at(project)}/messages`, { text });
+export const continueBuild = (project) => call("POST", `${at(project)}/continue`);
 export const showBuild = (project, build) => call("GET", `${at(project)}/builds/${encodeURIComponent(build)}`);
 export const artefactUrl = (project, path) => `${at(project)}/artefacts/${path.split("/").map(encodeURIComponent).join("/")}`;
 

@@ -120,11 +120,11 @@ class ProjectView {
     if (!event.build) return;
     if (!this.builds.has(event.build)) this.builds.set(event.build, newBuild(event.build, ""));
     const build = this.builds.get(event.build);
-    if (event.payload?.text && event.kind !== "notice") build.text = event.payload.text;
+    if (event.kind === "message.posted") build.text = event.payload.text;
     apply(build, event);
     if (event.kind === "plan.ready" && event.payload.title) this.rename(event.payload.title);
     if (event.kind === "app.ready") this.reload();
-    if (event.kind === "build.queued") drawProjects(this.project.id).catch(failed);
+    if (event.kind === "build.queued" || event.kind === "build.continued") drawProjects(this.project.id).catch(failed);
     if (event.kind === "build.finished") this.complete(build).catch(failed);
     this.draw();
   }
@@ -150,7 +150,8 @@ class ProjectView {
       this.dirty = false;
       const nearEnd = this.list.scrollHeight - this.list.scrollTop - this.list.clientHeight < 120;
       const open = new Set([...this.list.querySelectorAll("details.trail, .plan details")].map((d, i) => (d.open ? i : -1)));
-      this.list.replaceChildren(...[...this.builds.values()].map((build) => drawBuild(this.project.id, build)));
+      const newest = [...this.builds.keys()].at(-1);
+      this.list.replaceChildren(...[...this.builds.values()].map((build) => drawBuild(this.project.id, build, build.id === newest ? () => this.proceed() : null)));
       this.list.querySelectorAll("details.trail, .plan details").forEach((d, i) => { d.open = open.has(i); });
       if (nearEnd) this.list.scrollTop = this.list.scrollHeight;
       const latest = [...this.builds.values()].at(-1);
@@ -159,6 +160,15 @@ class ProjectView {
       const running = [...this.builds.values()].some((build) => !isFinal(build));
       this.node.classList.toggle("running", running);
     });
+  }
+
+  async proceed() {
+    try {
+      await api.continueBuild(this.project.id);
+    } catch (error) {
+      failed(error);
+      this.draw();
+    }
   }
 
   reload() {

@@ -1,6 +1,7 @@
 // One message and its build: state kept from events, drawn as a card.
 import { artefactUrl } from "./api.js";
 import { count, el, seconds } from "./dom.js";
+import { leftWords, stepWords, totalWords } from "./spending.js";
 
 export const WORDS = {
   queued: "Waiting its turn", planning: "Planning", producing: "Building", succeeded: "Done",
@@ -12,7 +13,7 @@ const GLYPHS = { passed: "✓", failed: "✕", skipped: "–", blocked: "!", don
 
 export const newBuild = (id, text) => ({
   id, text, state: "queued", plan: null, tasks: new Map(), steps: [], checks: new Map(), attempt: 0,
-  notices: [], explanation: "", elapsed: null, preview: "", screenshots: [],
+  notices: [], explanation: "", elapsed: null, preview: "", screenshots: [], total: null, spending: null,
 });
 
 export function spoken(build) {
@@ -25,6 +26,7 @@ export function spoken(build) {
 export function settle(build, result) {
   build.text = result.text;
   build.explanation = result.explanation || build.explanation;
+  build.spending = result.spending || null;
   if (result.checks.length) build.checks = new Map(result.checks.map((check) => [check.name, { ...check, check: check.name }]));
   build.screenshots = result.checks.flatMap((check) => check.artefacts).filter((path) => path.endsWith(".png")).slice(0, 8);
 }
@@ -40,7 +42,11 @@ function taskOf(build, payload) {
 }
 
 const HANDLERS = {
-  "build.started": (b) => { if (b.state === "queued") b.state = "planning"; },
+  "build.started": (b) => { if (b.state === "queued") b.state = b.plan ? "producing" : "planning"; },
+  "build.continued": (b, p) => {
+    Object.assign(b, { state: "queued", explanation: "", elapsed: null, spending: null });
+    b.notices.push(`Continued with a fresh budget after ${count(p.steps, "step")}, ${count(p.tasks_done, "task")} done.`);
+  },
   "build.requeued": (b, p) => b.notices.push(p.reason ? `Taken up again: ${p.reason}` : "Taken up again."),
   "plan.ready": (b, p) => { b.plan = p; b.state = "producing"; },
   "task.started": (b, p) => { const t = taskOf(b, p); t.title = p.title || t.title; t.state = "active"; },
@@ -50,14 +56,25 @@ const HANDLERS = {
     taskOf(b, p).state = "active";
     b.notices.push("A check found something: mending it.");
   },
-  "step.finished": (b, p) => b.steps.push(p),
+  "step.finished": (b, p) => { b.steps.push(p); b.total = p.total || b.total; },
   "gate.started": (b, p) => { b.attempt = p.attempt || b.attempt + 1; b.checks = new Map(); taskOf(b, p).attempts = b.attempt; },
   "check.finished": (b, p) => { b.checks.set(p.check, p); },
+  "gate.finished": (b, p) => { if (p.cached) b.notices.push("Unchanged since it was verified: not checked again."); },
+  "context.compacted": (b, p) => b.notices.push(`Earlier steps condensed: ${p.why || "the window is nearly full"}.`),
+  "scope.left": (b, p) => b.notices.push(`Outside its files: ${p.path}, because ${p.reason}`),
+  "checkpoint.taken": (b, p) => b.notices.push(`Checkpoint ${p.checkpoint} of code and data${p.reason ? `: ${p.reason}` : ""}.`),
+  "packages.changed": (b, p) => b.notices.push(`Packages: ${(p.packages || []).join(" ")}`),
   "app.ready": (b, p) => { b.preview = p.preview_url || ""; },
   "build.finished": (b, p) => { b.state = p.state || "failed"; b.explanation = p.explanation || ""; b.elapsed = p.elapsed_s ?? null; },
   notice: (b, p) => { if (p.text) b.notices.push(p.text); },
 };
-export const EVENT_KINDS = ["project.created", "project.deleted", "message.posted", "build.queued", "gate.finished", ...Object.keys(HANDLERS)];
+// What a rule saw of a build that runs in circles, and what was done about it.
+const BREAKS = { message: "it was told so", forced: "it may only use the tools that help", fresh: "it begins afresh with what is known", failed: "the task is given up" };
+const SPIRALS = ["same_call", "no_edit", "alternating", "rewrites", "same_evidence", "no_progress", "no_tool", "oversized"];
+for (const rule of SPIRALS) {
+  HANDLERS[`spiral.${rule}`] = (b, p) => b.notices.push(`In circles: ${p.text || rule}; ${BREAKS[p.level] || p.level}.`);
+}
+export const EVENT_KINDS = ["project.created", "project.deleted", "message.posted", "build.queued", ...Object.keys(HANDLERS)];
 
 export function apply(build, event) {
   const handler = HANDLERS[event.kind];
@@ -119,7 +136,20 @@ function drawCheck(project, check) {
     el("ul", { class: "findings" }, findings.map((finding) => drawFinding(project, finding)))));
 }
 
-export function drawBuild(project, build) {
+function drawSpending(build, proceed) {
+  const left = isFinal(build) && build.state !== "succeeded" ? leftWords(build.spending) : "";
+  const total = totalWords(build.spending || build.total);
+  return [
+    total ? el("p", { class: "soft small" }, total) : null,
+    left ? el("p", { class: "soft small" }, `Left of the budget: ${left}`) : null,
+    proceed && build.state === "out_of_budget"
+      ? el("p", {}, el("button", { type: "button", class: "primary", onclick: (event) => { event.target.disabled = true; proceed(); } }, "Continue with a fresh budget"))
+      : null,
+  ];
+}
+
+// `proceed` continues the project's newest build; null for the others.
+export function drawBuild(project, build, proceed) {
   const last = build.steps[build.steps.length - 1];
   const running = !isFinal(build);
   return el("li", { class: "exchange" },
@@ -130,14 +160,15 @@ export function drawBuild(project, build) {
         el("span", { class: "grow" }),
         el("span", { class: "soft small" }, build.elapsed === null ? "" : seconds(build.elapsed))),
       build.explanation ? el("p", { class: "explanation" }, build.explanation) : null,
+      drawSpending(build, proceed),
       build.plan ? drawPlan(build.plan) : null,
       el("ul", { class: "tasks" }, plannedTasks(build).map((task) => el("li", { class: "line" }, glyph(task.state),
         el("span", { class: "grow" }, task.title), el("span", { class: "soft small" }, task.attempts > 1 ? `attempt ${task.attempts}` : "")))),
-      running && last ? el("p", { class: "soft small now" }, `Step ${last.number}: ${last.title}`) : null,
+      running && last ? el("p", { class: "soft small now" }, [`Step ${last.number}: ${last.title}`, stepWords(last)].filter(Boolean).join(" · ")) : null,
       build.checks.size ? el("ul", { class: "checks", "aria-label": "Checks" }, [...build.checks.values()].map((check) => drawCheck(project, check))) : null,
       build.screenshots.length ? el("div", { class: "shots" }, build.screenshots.map((path) => drawShot(project, path))) : null,
       build.notices.length || build.steps.length ? el("details", { class: "trail" },
         el("summary", { class: "soft small" }, count(build.steps.length, "step")),
         el("ul", { class: "soft small" }, build.notices.map((text) => el("li", {}, text)),
-          build.steps.map((step) => el("li", {}, `${step.number}. ${step.title} ${seconds(step.elapsed_s)}`)))) : null));
+          build.steps.map((step) => el("li", {}, [`${step.number}. ${step.title}`, seconds(step.elapsed_s), stepWords(step)].filter(Boolean).join(" · "))))) : null));
 }

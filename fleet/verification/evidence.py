@@ -14,6 +14,7 @@ from fleet.domain.verdict import (
 )
 
 MAX_FINDINGS = 20
+NO_NETWORK = "The sandbox has no network: nothing but the app's own database can be reached."
 _MAX_MESSAGE_CHARS = 600
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # The app lies at /app in its sandbox; Vite serves browser files from the root of its host.
@@ -83,6 +84,15 @@ def judged(
 
 def skipped(check: CheckName, why: str) -> CheckResult:
     return CheckResult(check=check, outcome=CheckOutcome.SKIPPED, note=why)
+
+
+def cut(check: CheckName, grace_s: float) -> CheckResult:
+    why = f"The verdict was red already; not waited for longer than {grace_s:.0f} s."
+    return CheckResult(check=check, outcome=CheckOutcome.CUT, note=why)
+
+
+def not_run(check: CheckName, why: str) -> CheckResult:
+    return CheckResult(check=check, outcome=CheckOutcome.NOT_RUN, note=why)
 
 
 def blocked(check: CheckName, why: str) -> CheckResult:

@@ -13,7 +13,7 @@ from fleet.domain.plan import Contract, Procedure, ProcedureKind
 from fleet.domain.verdict import MAX_EXCERPT_CHARS, CheckName, CheckOutcome, GateRequest
 from fleet.domain.workload import CommandResult
 from fleet.errors import MigrationFailed, WorkloadCrashed
-from fleet.verification.browse import browser_files_changed, judge_page, page_source, picture_path
+from fleet.verification.browse import browser_files_changed, picture_path
 from fleet.verification.contract import (
     judge_answer,
     judge_crash,
@@ -22,6 +22,7 @@ from fleet.verification.contract import (
     with_log,
 )
 from fleet.verification.evidence import MAX_FINDINGS, app_place, excerpt, finding, judged
+from fleet.verification.pages import judge_page, page_source
 from fleet.verification.placeholder import untouched_files
 from fleet.verification.probe import Answer
 from fleet.verification.subject import Subject

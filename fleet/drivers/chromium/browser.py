@@ -5,22 +5,17 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from dataclasses import dataclass, field
 
 from playwright.async_api import Browser as PlaywrightBrowser
-from playwright.async_api import BrowserContext, Page, Playwright, async_playwright
+from playwright.async_api import BrowserContext, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
-from playwright.async_api import TimeoutError as PlaywrightTimeout
-from pydantic import JsonValue
 
 from fleet.domain.page import PageReport, PageVisit
-from fleet.drivers.chromium.bridge import APP_HOST, AppBridge
-from fleet.drivers.chromium.watch import PageWatch
+from fleet.drivers.chromium.bridge import AppBridge
+from fleet.drivers.chromium.tab import Tab, Trail, crashed
 from fleet.errors import InfrastructureError, SetupError
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -37,9 +32,6 @@ _FLAGS = (
 )
 _VIEWPORT_WIDTH, _VIEWPORT_HEIGHT = 1280, 800
 _LAUNCH_TIMEOUT_S = 30.0
-# Reading the page and taking its picture after it loaded; a page that spins its main thread
-# answers neither.
-_LOOK_TIMEOUT_S = 5.0
 _MAX_PAGES = 3
 
 
@@ -62,6 +54,7 @@ class _Window:
     browser: PlaywrightBrowser
     context: BrowserContext
     bridge: AppBridge
+    trail: Trail = field(default_factory=Trail)
 
     async def close(self) -> None:
         with suppress(PlaywrightError):  # a dead browser's context is closed
@@ -94,7 +87,7 @@ class ChromiumBrowser:
                 async with self._window(visit.socket) as window, self._pages:
                     return await self._visit(window, visit)
             except PlaywrightError as error:
-                if attempt == 2 or not _crashed(error):
+                if attempt == 2 or not crashed(error):
                     raise InfrastructureError(f"Chromium failed: {error.message}") from error
         raise AssertionError("unreachable")
 
@@ -174,79 +167,7 @@ class ChromiumBrowser:
     async def _visit(self, window: _Window, visit: PageVisit) -> PageReport:
         page = await window.context.new_page()
         try:
-            return await self._look(page, visit)
+            return await Tab(page, visit, window.trail).report()
         finally:
             with suppress(PlaywrightError):  # the visit's own error says more
                 await page.close()
-
-    async def _look(self, page: Page, visit: PageVisit) -> PageReport:
-        started = time.monotonic()
-        watch = PageWatch(page)
-        status, load_error, timed_out = 0, "", False
-        try:
-            async with asyncio.timeout(visit.timeout_s):
-                response = await page.goto(
-                    f"http://{APP_HOST}{visit.path}", wait_until="load", timeout=0
-                )
-                status = response.status if response is not None else 0
-                await watch.quiet()
-        except TimeoutError:
-            timed_out = True
-        except PlaywrightError as error:
-            if _crashed(error):
-                raise
-            load_error = error.message.split("\n", 1)[0]
-        seen: dict[str, JsonValue] = {}
-        picture = ""
-        try:
-            async with asyncio.timeout(_LOOK_TIMEOUT_S):
-                seen = await page.evaluate(_observer())
-                picture = await self._picture(page, visit.screenshot)
-        except (TimeoutError, PlaywrightTimeout):
-            timed_out = True
-        except PlaywrightError as error:
-            if _crashed(error):
-                raise
-            # It navigated away while it was looked at, or there is no document at all.
-            load_error = load_error or error.message.split("\n", 1)[0]
-        return PageReport(
-            path=visit.path,
-            status=status,
-            title=str(seen.get("title", "")),
-            text=str(seen.get("text", "")),
-            visible_elements=int(str(seen.get("visible", 0))),
-            console=tuple(watch.console),
-            failed_requests=tuple(watch.failed),
-            timed_out=timed_out,
-            screenshot=picture,
-            elapsed_s=time.monotonic() - started,
-            extras={
-                "root_empty": bool(seen.get("rootEmpty", False)),
-                "main_empty": bool(seen.get("mainEmpty", False)),
-                "overlay": seen.get("overlay", ""),
-                "error_boundary": seen.get("boundary", ""),
-                "load_error": load_error,
-                "open_requests": list(watch.open_requests),
-            },
-        )
-
-    @staticmethod
-    async def _picture(page: Page, target: str) -> str:
-        if not target:
-            return ""
-        data = await page.screenshot(animations="disabled", caret="initial")
-        path = Path(target)
-        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True)
-        await asyncio.to_thread(path.write_bytes, data)
-        return target
-
-
-@cache
-def _observer() -> str:
-    return (Path(__file__).parent / "observe.js").read_text("utf-8")
-
-
-def _crashed(error: PlaywrightError) -> bool:
-    """Whether the browser, not the page, is at fault."""
-    text = error.message
-    return "has been closed" in text or "crashed" in text.lower() or "Connection closed" in text

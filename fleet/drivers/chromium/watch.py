@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from playwright.async_api import ConsoleMessage, Error, Page, Request, Response
 
@@ -12,8 +13,15 @@ MAX_ENTRIES = 100
 # Long enough for a rendered answer to start its follow-up request, short enough to wait on
 # every page.
 QUIET_S = 0.06
+# The same request this often in one visit is a loop; far fewer look like one, and are watched on.
+LOOP_REQUESTS = 12
+_SUSPECT_REQUESTS = 4
+_SUSPECT_WATCH_S = 1.5
 # They stay open by design, so that waiting for them to end would wait for ever.
 _ENDLESS = frozenset({"eventsource", "websocket", "ping", "media"})
+_REPEATABLE = frozenset({"fetch", "xhr", "document"})
+# What no page can stand in for; a server that answers any address with the app's page does that.
+_ASSETS = frozenset({"image", "stylesheet", "script", "font"})
 # The page itself changed its mind (navigation, AbortController): nothing went wrong.
 _CHANGED_MIND = "net::ERR_ABORTED"
 
@@ -24,6 +32,7 @@ class PageWatch:
     def __init__(self, page: Page) -> None:
         self.console: list[ConsoleEntry] = []
         self.failed: list[FailedRequest] = []
+        self.requests: Counter[tuple[str, str, str]] = Counter()
         self._open: set[Request] = set()
         self._changed = asyncio.Event()
         page.on("console", self._on_console)
@@ -34,8 +43,9 @@ class PageWatch:
         page.on("requestfailed", self._on_failed)
 
     async def quiet(self) -> None:
-        """Returns once no request has been open for `QUIET_S`; the caller sets the deadline."""
-        while True:
+        """Returns once no request has been open for `QUIET_S`, or when they go in circles; the
+        caller sets the deadline."""
+        while not self.repeated:
             self._changed.clear()
             if self._open:
                 await self._changed.wait()
@@ -45,6 +55,26 @@ class PageWatch:
                     await self._changed.wait()
             except TimeoutError:
                 return
+
+    async def suspicion(self) -> None:
+        """A page that asked the same thing several times is watched until that is a loop or not."""
+        if max(self.requests.values(), default=0) < _SUSPECT_REQUESTS:
+            return
+        try:
+            async with asyncio.timeout(_SUSPECT_WATCH_S):
+                while not self.repeated:
+                    self._changed.clear()
+                    await self._changed.wait()
+        except TimeoutError:
+            return
+
+    @property
+    def repeated(self) -> str:
+        """The request that goes in circles ("GET http://…"), or ""."""
+        for (method, url, _), count in self.requests.items():
+            if count >= LOOP_REQUESTS:
+                return f"{method} {url}"
+        return ""
 
     @property
     def open_requests(self) -> list[str]:
@@ -64,13 +94,20 @@ class PageWatch:
             self.console.append(ConsoleEntry(level="pageerror", text=text[:4000]))
 
     def _on_request(self, request: Request) -> None:
+        if request.resource_type in _REPEATABLE:
+            self.requests[request.method, request.url, request.post_data or ""] += 1
         if request.resource_type not in _ENDLESS:
             self._open.add(request)
-            self._changed.set()
+        self._changed.set()
 
     def _on_response(self, response: Response) -> None:
         if response.status >= 400:
             self._fail(response.request, status=response.status)
+        elif response.request.resource_type in _ASSETS:
+            kind = response.headers.get("content-type", "")
+            if kind.startswith("text/html"):
+                failure = f"there is no such {response.request.resource_type}, only a page"
+                self._fail(response.request, status=response.status, failure=failure)
 
     def _on_end(self, request: Request) -> None:
         self._open.discard(request)

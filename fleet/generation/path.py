@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 
 from fleet.domain.project import SPEC_PATH
 from fleet.errors import InvalidInput
 
 MAX_PATH_CHARS = 240
+MIN_REASON_CHARS = 10
+MIGRATIONS_FOLDER = "db/migrations/"
 _FORBIDDEN = {
-    "node_modules": "node_modules is shared and read-only; name packages in package.json instead.",
+    "node_modules": "It is shared and read-only; use add_package or remove_package.",
+    "package-lock.json": "It follows package.json; use add_package or remove_package.",
 }
 # Git on some filesystems also takes these for its own folder.
 _GIT_FOLDER = re.compile(r"\.git[ .]*|git~\d+", re.IGNORECASE)
@@ -45,8 +48,8 @@ def checked_path(path: str) -> str:
     return path
 
 
-def writable_path(path: str, scope: Iterable[str]) -> str:
-    """Like `checked_path`, and inside the task's file scope."""
+def writable_path(path: str, scope: Iterable[str], reason: str = "") -> str:
+    """Like `checked_path`, and inside the task's file scope or outside it for a `reason`."""
     path = checked_path(path)
     for part in path.split("/"):
         if part in _FORBIDDEN:
@@ -57,12 +60,27 @@ def writable_path(path: str, scope: Iterable[str]) -> str:
             action="The spec is changed through the plan; leave it as it is.",
         )
     patterns = tuple(scope)
-    if not in_scope(path, patterns):
+    if not in_scope(path, patterns) and (not patterns or len(reason.strip()) < MIN_REASON_CHARS):
         raise InvalidInput(
             f"{path} is outside this task's file scope.",
-            action=f"This task may write: {', '.join(patterns)}.",
+            action=f"This task may write: {', '.join(patterns)}. Only if the task cannot be done "
+            f"without it, call again with reason_outside_scope (at least {MIN_REASON_CHARS} "
+            "characters).",
         )
     return path
+
+
+def is_migration(path: str) -> bool:
+    return path.startswith(MIGRATIONS_FOLDER) and path.endswith(".sql")
+
+
+def refuse_applied(path: str, applied: Collection[str]) -> None:
+    """A migration that dev has applied is history."""
+    if path in applied:
+        raise InvalidInput(
+            f"{path} is applied already and never changes again.",
+            action="Add a migration with the next number that makes the difference.",
+        )
 
 
 def in_scope(path: str, patterns: Iterable[str]) -> bool:

@@ -16,10 +16,9 @@ from fleet.domain.resource import ResourceKind
 from fleet.domain.timeline import Migration, SqlResult
 from fleet.domain.workload import Command, CommandResult, Purpose, Workload
 from fleet.errors import WorkloadCrashed
+from fleet.generation.path import MIGRATIONS_FOLDER, is_migration
 from fleet.generation.workspace import Workspace
 from fleet.ports import Runtime, Store, Timelines
-
-MIGRATIONS_FOLDER = "db/migrations/"
 
 
 def draft_scope(build: Build) -> str:
@@ -110,7 +109,7 @@ class DraftTwin:
         scripts = {
             path: text
             for path, text in (await workspace.text_files(MIGRATIONS_FOLDER)).items()
-            if path.endswith(".sql")
+            if is_migration(path)
         }
         edited = self._applied is not None and any(
             scripts.get(path) != text for path, text in self._applied.items()

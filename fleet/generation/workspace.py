@@ -5,7 +5,6 @@ Nothing touches a disk until `commit`; a successor gets the same tree by replayi
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +13,20 @@ from datetime import datetime
 from fleet.domain.ids import CommitId, ProjectId
 from fleet.domain.repository import NewCommit
 from fleet.errors import InvalidInput, NotFound, TooLarge
-from fleet.generation.path import checked_path, writable_path
+from fleet.generation.misses import nearest, similar
+from fleet.generation.path import (
+    checked_path,
+    in_scope,
+    is_migration,
+    refuse_applied,
+    writable_path,
+)
 from fleet.ports import Repositories
 
 MAX_FILES = 2_000
-MAX_MATCHES = 100
-_MAX_LINE_CHARS = 240
+_MAX_LINES_TOLD = 10
 # Stands in the refusal of a file that is too large; the anti-spiral rules look for it.
 OVERSIZED_MARK = "one write takes at most"
-
-
-@dataclass(frozen=True)
-class Match:
-    path: str
-    line: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -37,6 +35,15 @@ class Bounds:
 
     scope: tuple[str, ...]
     max_write_bytes: int
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One exact passage and what comes in its place."""
+
+    old: str
+    new: str
+    everywhere: bool = False
 
 
 class Workspace:
@@ -49,6 +56,9 @@ class Workspace:
         self._repositories = repositories
         self._project = project
         self._bounds = bounds
+        # What dev has applied by now: the migrations of the commit that the task starts from.
+        self._start = base
+        self._applied: frozenset[str] = frozenset()
         self._committed_files: dict[str, str | None] | None = None  # None as text: binary
         self._links: frozenset[str] = frozenset()
         self._uncommitted: dict[str, str | None] = {}
@@ -56,6 +66,10 @@ class Workspace:
 
     async def paths(self) -> list[str]:
         return sorted(await self._files())
+
+    async def files(self) -> Mapping[str, str | None]:
+        """Every path with its text, None where it is not text."""
+        return await self._files()
 
     async def text_files(self, prefix: str) -> dict[str, str]:
         files = await self._files()
@@ -66,18 +80,26 @@ class Workspace:
         files = await self._files()
         self._refuse_links(path)
         if path not in files:
-            raise NotFound(f"There is no file {path}.", action=_similar(path, list(files)))
+            raise NotFound(f"There is no file {path}.", action=similar(path, list(files)))
         text = files[path]
         if text is None:
             raise InvalidInput(f"{path} is not a text file.", action="Leave it as it is.")
         return text
 
-    async def write(self, path: str, content: str) -> bool:
-        """Whether anything changed. Refused before anything is written."""
-        files = await self._files()
-        path = writable_path(path, self._bounds.scope)
-        self._refuse_links(path)
+    async def is_outside(self, path: str) -> bool:
+        """Whether the task may write it only for a reason."""
+        return not in_scope(checked_path(path), self._bounds.scope)
+
+    async def write(self, path: str, content: str, reason: str = "") -> bool:
+        """Whether anything changed. Refused before anything is written. `reason` is why a path
+        outside the scope is written."""
+        path = await self._writable(path, reason)
         self._refuse_content(path, content)
+        return await self.put(path, content)
+
+    async def put(self, path: str, content: str) -> bool:
+        """As `write`, for the platform's own tools: no scope, no bound of size."""
+        files = await self._files()
         parents = ["/".join(path.split("/")[:n]) for n in range(1, path.count("/") + 1)]
         if clash := next((p for p in parents if p in files), None):
             raise InvalidInput(f"{clash} is a file, so {path} cannot lie below it.")
@@ -90,38 +112,42 @@ class Workspace:
         self._set(path, content)
         return True
 
-    async def edit(self, path: str, old: str, new: str) -> int:
-        """Replaces the one place where `old` stands; answers its line."""
+    async def edit(self, path: str, change: Edit, reason: str = "") -> list[int]:
+        """Replaces the one place where `old` stands, or all; answers their lines."""
+        path = await self._writable(path, reason)
         text = await self.read(path)
-        path = checked_path(path)
-        if not old:
+        if not change.old:
             raise InvalidInput("`old` is empty.", action="To write a whole file use write_file.")
-        if old == new:
+        if change.old == change.new:
             raise InvalidInput("`old` and `new` are the same.", action="Change something.")
-        count = text.count(old)
-        if count == 0:
-            raise NotFound(f"`old` does not stand in {path}.", action=_nearest(text, old))
-        if count > 1:
-            lines = [text[: m.start()].count("\n") + 1 for m in re.finditer(re.escape(old), text)]
+        places = [m.start() for m in re.finditer(re.escape(change.old), text)]
+        lines = [text.count("\n", 0, place) + 1 for place in places]
+        if not places:
+            raise NotFound(f"`old` does not stand in {path}.", action=nearest(text, change.old))
+        if len(places) > 1 and not change.everywhere:
             raise InvalidInput(
-                f"`old` stands {count} times in {path}, at lines {lines[:10]}.",
-                action="Take more lines around it into `old`, until it is unique.",
+                f"`old` stands {len(places)} times in {path}, at lines {lines[:_MAX_LINES_TOLD]}.",
+                action="Take more lines around it into `old`, until it is unique, or set "
+                "replace_all.",
             )
-        await self.write(path, text.replace(old, new, 1))
-        return text[: text.index(old)].count("\n") + 1
+        await self.write(path, text.replace(change.old, change.new), reason)
+        return lines
 
-    async def delete(self, path: str) -> None:
+    async def delete(self, path: str, reason: str = "") -> None:
+        path = await self._writable(path, reason)
         files = await self._files()
-        path = writable_path(path, self._bounds.scope)
-        self._refuse_links(path)
         if path not in files:
-            raise NotFound(f"There is no file {path}.", action=_similar(path, list(files)))
+            raise NotFound(f"There is no file {path}.", action=similar(path, list(files)))
         self._set(path, None)
 
-    async def search(self, wanted: str, prefix: str = "") -> list[Match]:
-        """At most MAX_MATCHES lines. Literal: a model's regular expression could run for ever,
-        and would hold every build of the process meanwhile."""
-        return _search(wanted.casefold(), await self.text_files(prefix))
+    async def move(self, path: str, to: str, reason: str = "") -> None:
+        """Nothing is changed unless both can be."""
+        path, to = await self._writable(path, reason), await self._writable(to, reason)
+        text = await self.read(path)
+        if to in await self._files():
+            raise InvalidInput(f"{to} exists already.", action="Delete it first, or name another.")
+        await self.put(to, text)
+        self._set(path, None)
 
     def take_written(self) -> dict[str, str | None]:
         """What changed since it was last asked: the `writes` of the step that ends now."""
@@ -155,6 +181,14 @@ class Workspace:
         self._uncommitted[path] = text
         self._written[path] = text
 
+    async def _writable(self, path: str, reason: str) -> str:
+        files = await self._files()
+        path = writable_path(path, self._bounds.scope, reason)
+        if path in files:
+            refuse_applied(path, self._applied)
+        self._refuse_links(path)
+        return path
+
     async def _files(self) -> dict[str, str | None]:
         if self._committed_files is None:
             entries = await self._repositories.tree(self._project, self.base)
@@ -163,6 +197,9 @@ class Workspace:
             self._committed_files = {
                 e.path: None if e.symlink else texts.get(e.path) for e in entries
             }
+            if self._start != self.base:
+                entries = await self._repositories.tree(self._project, self._start)
+            self._applied = frozenset(e.path for e in entries if is_migration(e.path))
         return self._committed_files
 
     def _refuse_links(self, path: str) -> None:
@@ -188,41 +225,3 @@ class Workspace:
                 f"{self._bounds.max_write_bytes}. Nothing was written.",
                 action="Split it: one component, router or test group per file, and import them.",
             )
-
-
-def _search(wanted: str, files: Mapping[str, str]) -> list[Match]:
-    found: list[Match] = []
-    for path, text in files.items():
-        if path == "package-lock.json":
-            continue
-        for number, line in enumerate(text.splitlines(), 1):
-            if wanted in line.casefold():
-                found.append(Match(path, number, line.strip()[:_MAX_LINE_CHARS]))
-                if len(found) >= MAX_MATCHES:
-                    return found
-    return found
-
-
-def _similar(path: str, paths: list[str]) -> str:
-    close = difflib.get_close_matches(path, paths, n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(close)}?" if close else "See list_files for what there is."
-
-
-def _nearest(text: str, old: str) -> str:
-    """The passage that `old` probably meant, word for word, so that the next try succeeds."""
-    lines = text.splitlines()
-    wanted = old.strip("\n").splitlines() or [old]
-    stripped = [line.strip() for line in wanted]
-    for start in range(len(lines) - len(wanted) + 1):
-        passage = lines[start : start + len(wanted)]
-        if [line.strip() for line in passage] == stripped:
-            shown = "\n".join(passage)
-            return f"Only the white space differs. From line {start + 1} it reads:\n{shown}"
-    close = difflib.get_close_matches(
-        max(stripped, key=len), [line.strip() for line in lines[:5_000]], n=1, cutoff=0.6
-    )
-    if close:
-        at = next(i for i, line in enumerate(lines) if line.strip() == close[0])
-        shown = "\n".join(lines[max(0, at - 3) : at + 4])
-        return f"The nearest passage, around line {at + 1}, reads:\n{shown}"
-    return "Read the file again and copy the passage exactly."

@@ -13,8 +13,10 @@ from fleet.domain.ids import CommitId, ProjectId
 from fleet.domain.repository import NewCommit, TreeEntry
 from fleet.drivers.memory.repositories import MemoryRepositories
 from fleet.errors import InvalidInput
-from fleet.generation.tools.files import reading_tools, writing_tools
+from fleet.generation.tools.files import reading_tools
+from fleet.generation.tools.notes import Notes
 from fleet.generation.tools.tool import Toolbox
+from fleet.generation.tools.writing import writing_tools
 from fleet.generation.workspace import Bounds, Workspace
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -32,7 +34,7 @@ async def workspace(scope: str = "**", max_write_bytes: int = 1_000) -> Workspac
 
 
 async def ask(tree: Workspace, name: str, arguments: Any) -> str:
-    box = Toolbox([*reading_tools(tree), *writing_tools(tree)])
+    box = Toolbox([*reading_tools(tree), *writing_tools(tree, Notes())])
     text = arguments if isinstance(arguments, str) else json.dumps(arguments)
     result = await box.call(ToolCall(id="c", name=name, arguments=text))
     assert result.failed is result.content.startswith("Error: ")
@@ -55,7 +57,7 @@ async def ask(tree: Workspace, name: str, arguments: Any) -> str:
         ("write_file", {"path": "src", "content": "x"}, "src is a folder"),
         ("write_file", {"path": "package.json/x", "content": "x"}, "package.json is a file"),
         ("edit_file", {"path": "src/App.tsx", "old": "two", "new": "2"}, "stands 2 times"),
-        ("edit_file", {"path": "src/App.tsx", "old": "one\ntwo", "new": "2"}, "one\n  two"),
+        ("edit_file", {"path": "src/App.tsx", "old": "one\ntwo", "new": "2"}, "1| one\n2|   two"),
         ("edit_file", {"path": "src/App.tsx", "old": "thre!", "new": "2"}, "nearest passage"),
         ("edit_file", {"path": "src/App.tsx", "old": "", "new": "2"}, "write_file"),
         ("delete_file", {"path": "nope.ts"}, "There is no file nope.ts"),
@@ -73,7 +75,8 @@ async def test_files_are_read_whole_in_ranges_and_found() -> None:
     assert await ask(tree, "read_file", {"path": "src/App.tsx"}) == FILES["src/App.tsx"]
     part = await ask(tree, "read_file", {"path": "src/App.tsx", "first_line": 2, "last_line": 3})
     assert part == "[lines 2 to 3 of 4]\n  two\nthree\n"
-    assert await ask(tree, "list_files", {"pattern": "src/**"}) == "src/App.tsx"
+    listed = await ask(tree, "list_files", {"pattern": "src/**"})
+    assert listed == "src/App.tsx  20 bytes, 4 lines"
     assert await ask(tree, "search", {"text": "THREE"}) == "src/App.tsx:3: three"
 
 
@@ -89,7 +92,7 @@ async def test_writes_lie_over_the_base_and_become_one_commit_that_can_be_made_a
         "package.json": None,
     }
     assert tree.take_written() == {}
-    assert await ask(tree, "list_files", {}) == "src/App.tsx\nsrc/New.tsx"
+    assert await tree.paths() == ["src/App.tsx", "src/New.tsx"]
     again = await workspace()
     await again.replay(writes)
     assert await tree.commit(NOON, "x") == await again.commit(NOON, "x") != tree.base
@@ -123,6 +126,6 @@ async def test_a_symbolic_link_is_never_followed() -> None:
 
 async def test_every_schema_is_an_object_with_described_fields() -> None:
     tree = await workspace()
-    for schema in Toolbox([*reading_tools(tree), *writing_tools(tree)]).schemas:
+    for schema in Toolbox([*reading_tools(tree), *writing_tools(tree, Notes())]).schemas:
         assert schema.parameters["type"] == "object"
         assert schema.parameters["additionalProperties"] is False

@@ -106,6 +106,7 @@ def gate(
     world: tuple[Timelines, Runtime, Browser, Scaffold],
 ) -> Gate:
     from fleet.verification.gate import Gate
+    from fleet.verification.judging import Patience
 
     timelines, runtime, browser_, scaffold = world
     return Gate(
@@ -117,6 +118,13 @@ def gate(
         scaffold=scaffold,
         artefacts_dir=settings.artefacts_dir,
         clock=clock(),
+        patience=Patience(
+            typescript_s=settings.typescript_timeout_s,
+            contract_s=settings.contract_timeout_s,
+            tests_s=settings.tests_timeout_s,
+            browse_s=settings.browse_timeout_s,
+            grace_s=settings.gate_grace_s,
+        ),
     )
 
 

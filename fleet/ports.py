@@ -248,6 +248,9 @@ class Repositories(Protocol):
         self, project: ProjectId, branch: str, commit: CommitId, expected: CommitId | None
     ) -> None: ...  # Conflict unless the branch is at `expected` or already at `commit`
     async def tree(self, project: ProjectId, commit: CommitId) -> list[TreeEntry]: ...
+    async def tree_id(
+        self, project: ProjectId, commit: CommitId
+    ) -> str: ...  # the same for commits with the same files; NotFound
     async def read(self, project: ProjectId, commit: CommitId, path: str) -> str: ...  # NotFound
     async def read_all(
         self, project: ProjectId, commit: CommitId, prefix: str

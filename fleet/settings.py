@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     contract_timeout_s: float = 60.0
     tests_timeout_s: float = 60.0
     browse_timeout_s: float = 60.0
+    gate_grace_s: float = 3.0  # what a verdict that is red already waits for more evidence
 
     # Attempts, and sizes of one piece.
     max_plan_attempts: int = 3

@@ -93,12 +93,14 @@ def judge_tables(declared: Sequence[str], present: Mapping[str, Sequence[str]]) 
     ]
 
 
-def judge_crash(crash: WorkloadCrashed) -> Finding:
+def judge_crash(crash: WorkloadCrashed, *, running: bool = False) -> Finding:
+    """`running`: it did start, and ended later."""
+    what = "ends while it is used" if running else "does not start"
     path, line = app_place(crash.log or crash.message)
     return finding(
         path or _SERVER_ENTRY,
         "app-crashed",
-        f"the app does not start: {crash.message}",
+        f"the app {what}: {crash.message}",
         line=line,
         shown=crash.log or crash.message,
     )

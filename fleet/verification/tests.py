@@ -20,8 +20,9 @@ from fleet.domain.ids import WorkloadId
 from fleet.domain.plan import Procedure
 from fleet.domain.verdict import CheckName, CheckResult, Finding
 from fleet.domain.workload import Command, CommandResult
-from fleet.ports import Clock, Runtime
+from fleet.ports import Clock
 from fleet.verification.evidence import app_place, finding, judged, plain, skipped
+from fleet.verification.sandbox import Executes
 from fleet.verification.subject import Subject
 from fleet.verification.suite import NO_SUITE, TEST_FILE, Suite, read_suite
 
@@ -34,7 +35,6 @@ VITEST = Command(
         (_FOLDER / "run_vitest.mjs").read_text("utf-8"),
         (_FOLDER / "vitest_runner.mjs").read_text("utf-8"),
     ),
-    timeout_s=60.0,
     max_output_bytes=4_000_000,
 )
 _REPORT_START = '{"numTotalTestSuites"'
@@ -170,7 +170,7 @@ def judge_tests(
 def _judge_absence(result: CommandResult) -> Finding:
     late = result.exit_code is None
     why = (
-        f"the suite did not finish within {VITEST.timeout_s:.0f} s."
+        f"the suite did not finish within {result.elapsed_s:.0f} s."
         if late
         else f"vitest ended with exit code {result.exit_code} and no report."
     )
@@ -271,7 +271,7 @@ def _failing_line(path: str, test: Assertion) -> int:
 
 
 async def check_tests(
-    subject: Subject, runtime: Runtime, workload: WorkloadId, clock: Clock
+    subject: Subject, runtime: Executes, workload: WorkloadId, clock: Clock
 ) -> CheckResult:
     procedures = subject.request.contract.procedures
     if not procedures and not any(TEST_FILE.search(path) for path in subject.files):

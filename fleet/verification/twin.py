@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 
-from fleet.domain.ids import EndpointId, ProjectId, TimelineId, WorkloadId, dev_timeline
+from fleet.domain.ids import BuildId, EndpointId, ProjectId, TimelineId, WorkloadId, dev_timeline
 from fleet.domain.resource import ResourceKind
 from fleet.domain.verdict import GateRequest
 from fleet.domain.workload import Purpose, Workload
@@ -18,6 +18,7 @@ class Twin:
     """Named after the gate run, so that a retry finds what a killed run left behind."""
 
     project: ProjectId
+    build: BuildId
     scope: str
     name: str
     workload: Workload
@@ -53,8 +54,9 @@ def twin_of(request: GateRequest) -> Twin:
         purpose=Purpose.TWIN,
         commit=request.commit,
         endpoint=EndpointId(name),
+        bundled=True,
     )
-    return Twin(request.project, f"run:{request.run}", name, workload)
+    return Twin(request.project, request.build, f"run:{request.run}", name, workload)
 
 
 async def register_twin(twin: Twin, store: Store) -> None:

@@ -160,3 +160,17 @@ async def test_a_deleted_repository_is_gone(repositories: Repositories) -> None:
     await repositories.delete(PROJECT)
     with pytest.raises(NotFound):
         await repositories.head(PROJECT)
+
+
+async def test_commits_with_the_same_files_have_the_same_tree(repositories: Repositories) -> None:
+    one = await first(repositories)
+    edit = NewCommit(parent=one, changes={"src/a.ts": "changed\n"}, message="edit", at=AT)
+    two = await repositories.commit(PROJECT, edit)
+    back = NewCommit(
+        parent=two, changes={"src/a.ts": "export const a = 1;\n"}, message="back", at=AT
+    )
+    three = await repositories.commit(PROJECT, back)
+    trees = [await repositories.tree_id(PROJECT, commit) for commit in (one, two, three)]
+    assert trees[0] == trees[2] != trees[1]
+    with pytest.raises(NotFound):
+        await repositories.tree_id(PROJECT, CommitId("0" * 40))

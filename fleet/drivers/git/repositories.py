@@ -97,8 +97,14 @@ class GitRepositories:
     def _paths(self, project: ProjectId, commit: CommitId) -> set[str]:
         return {e.path for e in self._entries(project, commit, "")}
 
-    def _tree_id(self, project: ProjectId, commit: CommitId) -> bytes:
-        return self._git(project, "rev-parse", f"{commit}^{{tree}}")
+    async def tree_id(self, project: ProjectId, commit: CommitId) -> str:
+        return await asyncio.to_thread(self._tree_id, project, commit)
+
+    def _tree_id(self, project: ProjectId, commit: CommitId) -> str:
+        try:
+            return self._git(project, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+        except GitCommandError as error:
+            raise NotFound(f"{project} has no commit {commit[:12]}.") from error
 
     async def advance(
         self, project: ProjectId, branch: str, commit: CommitId, expected: CommitId | None

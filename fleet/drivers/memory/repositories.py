@@ -58,6 +58,10 @@ class MemoryRepositories:
         tree = self._tree(project, commit)
         return [TreeEntry(path=p, size=len(t.encode())) for p, t in sorted(tree.items())]
 
+    async def tree_id(self, project: ProjectId, commit: CommitId) -> str:
+        tree = sorted(self._tree(project, commit).items())
+        return hashlib.sha1(json.dumps(tree).encode()).hexdigest()
+
     async def read(self, project: ProjectId, commit: CommitId, path: str) -> str:
         try:
             return self._tree(project, commit)[plain_path(path)]

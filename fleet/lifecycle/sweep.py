@@ -17,7 +17,7 @@ from fleet.errors import NotFound
 from fleet.lifecycle.delete import delete_project
 from fleet.lifecycle.world import World
 
-_PROBE_TTL = timedelta(seconds=30)
+_REMOVAL_TTL = timedelta(seconds=120)
 
 
 class SweepReport(Frozen):
@@ -45,22 +45,31 @@ async def sweep(world: World, holder: str) -> SweepReport:
     removed = []
     for resource in await world.store.resources():
         build = owning_build(resource)
-        if build is not None and await _is_over(world, build, holder):
-            await world.remove(resource)
+        if build is not None and await _remove_if_over(world, resource, build, holder):
             removed.append(f"{resource.kind} {resource.name}")
     return SweepReport(deleted_projects=tuple(deleted), removed_resources=tuple(removed))
 
 
-async def _is_over(world: World, build: BuildId, holder: str) -> bool:
-    """Nobody works on the build any more, and nobody will: its throwaways are rubbish."""
-    try:
-        if (await world.store.build(build)).state not in FINAL_BUILD_STATES:
-            return False
-    except NotFound:
-        return True
+async def _remove_if_over(world: World, resource: Resource, build: BuildId, holder: str) -> bool:
+    """A throwaway is rubbish when nobody works on its build any more."""
+    if not await _is_final(world, build):
+        return False
     # A final state is written before the teardown: while the worker's lease lives it tidies itself.
-    lease = await world.store.acquire_lease(f"build:{build}", holder, _PROBE_TTL)
+    # Held while removing, so that nobody continues the build below our hands.
+    lease = await world.store.acquire_lease(f"build:{build}", holder, _REMOVAL_TTL)
     if lease is None:
         return False
-    await world.store.release_lease(lease)
-    return True
+    try:
+        if not await _is_final(world, build):
+            return False
+        await world.remove(resource)
+        return True
+    finally:
+        await world.store.release_lease(lease)
+
+
+async def _is_final(world: World, build: BuildId) -> bool:
+    try:
+        return (await world.store.build(build)).state in FINAL_BUILD_STATES
+    except NotFound:
+        return True

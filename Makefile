@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 MESSAGE ?= A CRM: customers with name, email and phone; deals with title, amount, stage (lead, won, lost) and a customer
 PYTEST_FLAGS ?=
 
-.PHONY: setup machine demo test check bench soak lock clean
+.PHONY: setup machine demo test check bench bench-gate soak lock clean
 
 setup: $(READY)
 
@@ -46,6 +46,10 @@ soak: machine
 
 bench: machine
 	@$(BIN)/python -m benchmarks $(if $(JSON),--json $(JSON))
+
+# The corpus of broken apps: what the gate catches, by which check, and what it costs.
+bench-gate: machine
+	@$(BIN)/python -m benchmarks.gate $(if $(JSON),--json $(JSON))
 
 # Refreshes the pins; needs `uv` (pip install uv).
 lock:

@@ -18,6 +18,7 @@ const progress = new BroadcastChannel("appfleet-tests");
 progress.onmessage = ({ data }) => {
   running = data;
   clearTimeout(watch);
+  if (running === null) return;
   watch = setTimeout(() => {
     process.stdout.write(`\n${JSON.stringify({ stuck: running })}\n`, () => process.exit(1));
   }, stallMs);

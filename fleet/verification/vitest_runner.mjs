@@ -55,6 +55,11 @@ export default class NotingRunner extends TestRunner {
     return super.onBeforeRunSuite?.(suite);
   }
 
+  onAfterRunFiles(files) {
+    progress.postMessage(null);
+    return super.onAfterRunFiles?.(files);
+  }
+
   onBeforeTryTask(test, options) {
     called = new Set();
     progress.postMessage({

@@ -57,6 +57,16 @@ class DraftTwin:
         await self._migrated(workspace)
         return await self._ports.timelines.query(self._endpoint, sql, read_only=False, max_rows=100)
 
+    async def prepare(self, workspace: Workspace, at: datetime) -> None:
+        """The present files and their packages, ready to run; no database is needed for that.
+        Raises WorkloadCrashed."""
+        commit = await workspace.commit(at, "Draft")
+        await self._ports.store.register_resource(
+            self._build.project, ResourceKind.WORKLOAD, self._workload_id, draft_scope(self._build)
+        )
+        await self._ports.runtime.prepare(self._workload(commit))
+        self._running = None  # the tree below the running process has changed
+
     async def execute(self, workspace: Workspace, command: Command, at: datetime) -> CommandResult:
         await self._migrated(workspace)
         await self._ports.runtime.prepare(self._workload(await workspace.commit(at, "Draft")))

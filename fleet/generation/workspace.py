@@ -46,6 +46,15 @@ class Edit:
     everywhere: bool = False
 
 
+@dataclass(frozen=True)
+class Mark:
+    """The work tree at a moment, to be gone back to."""
+
+    files: dict[str, str | None] | None
+    uncommitted: dict[str, str | None]
+    written: dict[str, str | None]
+
+
 class Workspace:
     """Not for two tasks at once. Methods raise UserErrors that tell the model what to do."""
 
@@ -148,6 +157,16 @@ class Workspace:
             raise InvalidInput(f"{to} exists already.", action="Delete it first, or name another.")
         await self.put(to, text)
         self._set(path, None)
+
+    def mark(self) -> Mark:
+        files = self._committed_files
+        copied = None if files is None else dict(files)
+        return Mark(copied, dict(self._uncommitted), dict(self._written))
+
+    def back_to(self, mark: Mark) -> None:
+        """Everything as it was at `mark`, which is of no use afterwards."""
+        self._committed_files, self._uncommitted = mark.files, mark.uncommitted
+        self._written = mark.written
 
     def take_written(self) -> dict[str, str | None]:
         """What changed since it was last asked: the `writes` of the step that ends now."""

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, cast
 
 import ray
+import structlog
 from ray.actor import ActorHandle
 from ray.exceptions import ActorUnavailableError, RayActorError, RayTaskError
 
@@ -38,7 +39,11 @@ NAMESPACE = "appfleet"
 NODE_AGENT = "NodeAgent"
 SUPERVISOR = "Supervisor"
 RESTART_DEADLINE_S = 60.0
+# The build tries a few times more, with pauses; see fleet/generation/build.py.
+GATE_TRIES = 2
 _RETRY_DELAY_S = 0.2
+
+log = structlog.get_logger()
 
 PortName = Literal["timelines", "runtime"]
 
@@ -175,48 +180,48 @@ class RemoteRuntime(_NodePort):
 class RemoteGatekeeper:
     """`Gatekeeper` over the verifier pool.
 
-    A run always goes to the same verifier, so that a run repeated by a successor meets the one
-    still in the air. A dead verifier comes back under its name.
+    A run begins on the same verifier each time, so that a run repeated by a successor meets the
+    one still in the air. Where the platform failed it is tried again, on the next verifier of the
+    pool or on the only one once it is back under its name; never is that held against the app.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
 
     async def verify(self, request: GateRequest, on_check: OnCheck | None = None) -> Verdict:
-        name = self._names[zlib.crc32(request.run.encode()) % len(self._names)]
-        try:
-            return await self._verify_on(name, request, on_check)
-        except RayTaskError as error:
-            raise _own(error) from error
-        except (RayActorError, ValueError) as error:
-            raise InfrastructureError(f"The verifier {name} died during the gate.") from error
+        first = zlib.crc32(request.run.encode())
+        faults: list[InfrastructureError] = []
+        while len(faults) < GATE_TRIES:
+            step = len(faults) % len(self._names)
+            name = self._names[(first + step) % len(self._names)]
+            # A twin of its own: what another verifier left is its own to remove, or the sweep's.
+            run = f"{request.run}.{name}" if step else request.run
+            try:
+                return await self._verify_on(
+                    name, request.model_copy(update={"run": run}), on_check
+                )
+            except InfrastructureError as fault:
+                log.warning("gate to be repeated", run=run, verifier=name, error=str(fault))
+                faults.append(fault)
+        raise faults[-1]
 
     async def _verify_on(
         self, name: str, request: GateRequest, on_check: OnCheck | None
     ) -> Verdict:
         await call_actor(name, "ready")
-        stream: Any = actor(name).verify.options(num_returns="streaming").remote(request)
-        async for reference in stream:
-            item = await reference
-            if isinstance(item, Verdict):
-                return item
-            if isinstance(item, CheckResult) and on_check is not None:
-                on_check(item)
+        try:
+            stream: Any = actor(name).verify.options(num_returns="streaming").remote(request)
+            async for reference in stream:
+                item = await reference
+                if isinstance(item, Verdict):
+                    return item
+                if isinstance(item, CheckResult) and on_check is not None:
+                    on_check(item)
+        except RayTaskError as error:
+            raise _own(error) from error
+        except (RayActorError, ValueError) as error:
+            raise InfrastructureError(f"The verifier {name} died during the gate.") from error
         raise InfrastructureError(f"The verifier {name} ended without a verdict.")
-
-
-class RemoteBrowser:
-    """`Browser` of the verifier pool, for producers; one draft always meets the same one."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = tuple(names)
-
-    async def visit(self, visit: PageVisit) -> PageReport:
-        name = self._names[zlib.crc32(visit.socket.encode()) % len(self._names)]
-        return cast("PageReport", await call_actor(name, "visit", visit))
-
-    async def close(self) -> None:
-        """The verifiers own the real ones."""
 
 
 async def route(project: ProjectId, app: AppSlug) -> Route:

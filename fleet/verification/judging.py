@@ -37,7 +37,7 @@ from fleet.verification.typescript import check_typescript
 _UNWIND_S = 10.0
 _LOG_LINES = 5_000
 _SERVER = "server/main.ts"
-_NEED_THE_APP = (CheckName.CONTRACT, CheckName.TESTS, CheckName.BROWSE)
+_NEED_THE_APP = (CheckName.TESTS, CheckName.BROWSE)
 
 
 @dataclass(frozen=True)

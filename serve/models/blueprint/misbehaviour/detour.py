@@ -27,6 +27,7 @@ RISKY_SQL = (
 )
 REASONING_CHARS = 48_000
 _MARKS = ("// the first way\n", "// the other way\n")
+_FIRST_LINES = 5
 _LOOKED_FOR = ("router", "export", "create", "placeholder", "import", "table")
 
 
@@ -38,12 +39,14 @@ def diagnose_loop(scene: Scene, work: Work, reply: Reply) -> Reply:
 
 
 def look(scene: Scene) -> Call:
-    """Another look at every turn."""
-    paths = scene.paths or ["server/router.ts"]
+    """Another look at every turn: at what evidence names, else at the next file; or a search."""
+    named = [text_of(f.get("where")).partition(":")[0] for f in scene.latest]
+    code = [p for p in scene.paths if p.startswith(("src/", "server/", "tests/"))]
+    paths = [p for p in named if p in scene.paths] or code or ["server/router.ts"]
     turn, round_ = scene.turn % len(paths), scene.turn // len(paths)
     if scene.turn % 4 == 3:
         return Call("search", {"text": _LOOKED_FOR[scene.turn // 4 % len(_LOOKED_FOR)]})
-    return Call("read_file", {"path": paths[turn], "first_line": 1 + round_})
+    return Call("read_file", {"path": paths[turn], "first_line": 1 + round_ % _FIRST_LINES})
 
 
 def undo_loop(scene: Scene, work: Work, reply: Reply) -> Reply:

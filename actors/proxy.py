@@ -224,6 +224,20 @@ class RemoteGatekeeper:
         raise InfrastructureError(f"The verifier {name} ended without a verdict.")
 
 
+class RemoteBrowser:
+    """`Browser` of the verifier pool, for producers; one draft always meets the same one."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = tuple(names)
+
+    async def visit(self, visit: PageVisit) -> PageReport:
+        name = self._names[zlib.crc32(visit.socket.encode()) % len(self._names)]
+        return cast("PageReport", await call_actor(name, "visit", visit))
+
+    async def close(self) -> None:
+        """The verifiers own the real ones."""
+
+
 async def route(project: ProjectId, app: AppSlug) -> Route:
     return cast("Route", await call_actor(NODE_AGENT, "route", project, app, deadline_s=15.0))
 

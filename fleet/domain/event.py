@@ -20,7 +20,8 @@ class EventKind(StrEnum):
     BUILD_REQUEUED = "build.requeued"  # reason
     PLAN_READY = "plan.ready"  # title, summary, tasks, procedures, tables, pages
     TASK_STARTED = "task.started"  # task, title, position, of
-    STEP_FINISHED = "step.finished"  # number, title, elapsed_s
+    # number, title, elapsed_s, `Usage.told()`; total: steps and the same of the build so far
+    STEP_FINISHED = "step.finished"
     GATE_STARTED = "gate.started"  # task, attempt, commit
     CHECK_FINISHED = "check.finished"  # check, outcome, elapsed_s, findings
     GATE_FINISHED = "gate.finished"  # task, attempt, green, elapsed_s
@@ -28,7 +29,7 @@ class EventKind(StrEnum):
     TASK_DONE = "task.done"  # task
     TASK_FAILED = "task.failed"  # task, reason
     APP_READY = "app.ready"  # slug, preview_url, commit
-    BUILD_FINISHED = "build.finished"  # state, explanation, elapsed_s
+    BUILD_FINISHED = "build.finished"  # state, explanation, elapsed_s, `Usage.told()`
     NOTICE = "notice"  # text: a retry, a budget warning
     BUILD_CONTINUED = "build.continued"  # steps, tasks_done
     CONTEXT_COMPACTED = "context.compacted"  # task, steps, by ("model" or "rule"), why

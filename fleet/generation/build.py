@@ -116,9 +116,10 @@ class _Run:
         if build.state not in FINAL_BUILD_STATES:
             await life.look_at_owner()
             if not resumed:
+                interrupted = build.state is not BuildState.QUEUED
                 await life.emit(
                     EventKind.BUILD_STARTED,
-                    {"holder": keeper.lease.holder, "resumed": not untouched},
+                    {"holder": keeper.lease.holder, "resumed": interrupted},
                 )
         return cls(life)
 

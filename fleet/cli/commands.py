@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 import fleet
-from fleet.cli import building, operating, owning
+from fleet.cli import building, operating, owning, transcripts
 from fleet.cli.terminal import aim, err, out, print_json
 from fleet.errors import AppfleetError
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for group in (operating, building, owning):
+for group in (operating, building, owning, transcripts):
     app.add_typer(group.commands)
 
 Url = Annotated[str | None, typer.Option(envvar="APPFLEET_URL", help="The platform's address.")]

@@ -21,10 +21,10 @@ from fleet.generation.tools.workbench import Workbench
 from fleet.generation.transcript import RecordedStep, Transcript, completion_of, shape_of
 from fleet.ports import Clock, OnCheck, OnText
 
-# Tools that need nothing but the files run for real: they are what a replay proves.
-FILE_TOOLS = frozenset(
-    {"list_files", "read_file", "search", "write_file", "edit_file", "delete_file", "move_file"}
-)
+# Tools that need nothing but files and notes run for real: they are what a replay proves.
+READING = {"list_files", "read_file", "search"}
+WRITING = {"write_file", "edit_file", "delete_file", "move_file"}
+FILE_TOOLS = frozenset({*READING, *WRITING, "note_decision"})
 
 
 class MovableClock(Clock, Protocol):
@@ -110,7 +110,7 @@ class Prompter:
                 _leave(leave, trace)
         if notes.packages:
             for path, text in step.given.items():
-                await bench.workspace.write(path, text)
+                await bench.workspace.put(path, text)
 
     def _note(self, what: str, recorded: str, now: str, step: RecordedStep | None = None) -> None:
         at = step or self._step

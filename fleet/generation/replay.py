@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, TaskState
 from fleet.domain.catalog import CatalogNote
@@ -23,7 +23,7 @@ from fleet.generation.build import BuildDependencies, BuildRunner
 from fleet.generation.divergence import Divergence, differences
 from fleet.generation.prompter import MovableClock, Prompter, RecordedGate
 from fleet.generation.tools.workbench import SqlJudgement
-from fleet.generation.transcript import Earlier, Transcript, export
+from fleet.generation.transcript import Earlier, Transcript, export, restored
 from fleet.ports import Browser, Repositories, Runtime, Store, Timelines
 from fleet.settings import Settings
 
@@ -49,6 +49,11 @@ class Replay(Frozen):
 
     now: Transcript
     divergences: tuple[Divergence, ...]
+
+
+def beginning(transcript: Transcript) -> datetime:
+    """What a clock must show at first: some time before the message."""
+    return transcript.created_at - 2 * BEFORE
 
 
 async def replay(transcript: Transcript, ground: Ground) -> Replay:
@@ -120,7 +125,7 @@ async def _set_up(transcript: Transcript, ground: Ground) -> None:
 async def _commit_base(transcript: Transcript, ground: Ground) -> CommitId:
     repositories, project = ground.repositories, transcript.project
     await repositories.create(project)
-    files: dict[str, str | None] = dict(transcript.base)
+    files: dict[str, str | None] = {p: restored(t) for p, t in transcript.base.items()}
     new = NewCommit(parent=None, changes=files, message="Base", at=transcript.created_at - BEFORE)
     commit = await repositories.commit(project, new)
     await repositories.advance(project, "main", commit, None)
@@ -157,7 +162,7 @@ class _Base:
     transcript: Transcript
 
     def files(self) -> Mapping[str, str]:
-        return {p: t for p, t in self.transcript.base.items() if p != SPEC_PATH}
+        return {p: restored(t) for p, t in self.transcript.base.items() if p != SPEC_PATH}
 
 
 class _NoCheckpoints:

@@ -7,6 +7,7 @@ word; of files written only the digests, since the calls themselves hold the tex
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal
@@ -28,13 +29,15 @@ from fleet.ports import Repositories, Store
 from fleet.settings import Settings
 
 VERSION = 1
-MAX_FILE_CHARS = 40_000
+MAX_FILE_CHARS = 200_000
 MAX_BASE_CHARS = 4_000_000
 # Settings that decide what a build does; the others decide where it does it.
 SETTINGS = ("max_", "spiral_", "context_", "owner_", "model_prices")
 MODELS = ("planning_model", "coding_model", "analysis_model")
 # Files a tool writes whose text is in no call of the model.
-_GIVEN = ("package.json", "package-lock.json")
+_LOCK = "package-lock.json"
+_GIVEN = ("package.json", _LOCK)
+_MARK = re.compile(r"\[left out of the transcript: (\d{1,9}) bytes, sha256 [0-9a-f]+…\]\n")
 
 
 class Earlier(Frozen):
@@ -47,8 +50,8 @@ class Earlier(Frozen):
 
 
 class RecordedStep(Frozen):
-    """`task` is the task's position, None for the architect. `prompt` is the shape of what the
-    model was asked (see `shape_of`), "" where none was asked. `writes` maps paths to digests of
+    """`task` is the task's position from 1, None for the architect. `prompt` is the shape of what
+    the model was asked (see `shape_of`), "" where none was asked. `writes` maps paths to digests of
     their text (None: deleted); `given` holds the texts that no call of the model contains. `at_s`
     counts from the message to the end of the step."""
 
@@ -119,7 +122,7 @@ async def export(
     project = await store.project(found.project)
     steps = await store.steps(build)
     tasks = await store.tasks(build)
-    positions = {task.id: task.position for task in tasks}
+    positions = {task.id: position for position, task in enumerate(tasks, 1)}
     verdicts = await store.verdicts(build)
     earlier = [b for b in await store.builds(project.id) if b.created_at < found.created_at]
     base = recorded_base(steps)
@@ -165,6 +168,10 @@ def read_transcript(text: str) -> Transcript:
             f"This is no transcript of version {VERSION}: {where}: {first['msg']}.",
             action="Export it again with `appfleet transcript PROJECT`.",
         ) from error
+
+
+def transcript_text(transcript: Transcript) -> str:
+    return transcript.model_dump_json(indent=1, round_trip=True) + "\n"
 
 
 def completion_of(step: RecordedStep) -> Completion | None:
@@ -254,11 +261,17 @@ async def _files(
     files: dict[str, str] = {}
     room = MAX_BASE_CHARS
     for path, text in sorted(texts.items(), key=lambda item: (len(item[1]), item[0])):
-        fits = len(text) <= MAX_FILE_CHARS and len(text) <= room
+        fits = len(text) <= min(MAX_FILE_CHARS, room) and not path.endswith(_LOCK)
         files[path] = text if fits or path == SPEC_PATH else left_out(text)
         room -= len(files[path])
     return dict(sorted(files.items()))
 
 
 def left_out(text: str) -> str:
-    return f"[left out of the transcript: {len(text)} characters, sha256 {digest(text)}…]\n"
+    return f"[left out of the transcript: {len(text.encode())} bytes, sha256 {digest(text)}…]\n"
+
+
+def restored(text: str) -> str:
+    """A file of the base for a replay: one that was left out has its size at least."""
+    marked = _MARK.fullmatch(text)
+    return text + "\n" * (int(marked[1]) - len(text.encode())) if marked else text

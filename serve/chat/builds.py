@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Request
+from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from fleet.domain.build import Build, BuildState
 from fleet.domain.ids import BuildId
 from fleet.domain.project import Project
 from fleet.errors import Conflict, InvalidInput, NotFound
+from fleet.generation.transcript import transcript_text
 from serve.chat.auth import OwnedProject, Services, must_be_active
 from serve.chat.metrics import ChatMetrics
 from serve.chat.platform import ChatServices
@@ -53,6 +54,14 @@ async def show_build(project: OwnedProject, build: str, services: Services) -> B
     now = datetime.now(UTC)
     spent = build_spending(found, record.steps, services.settings, now)
     return build_result(record, app, now).model_copy(update={"spending": spent})
+
+
+@router.get("/builds/{build}/transcript", response_class=Response)
+async def show_transcript(project: OwnedProject, build: str, services: Services) -> Response:
+    """Everything a replay of the build needs, in one document; see `appfleet replay`."""
+    found = await _build_of(services, project, build)
+    transcript = await services.platform.transcript(found.id)
+    return Response(transcript_text(transcript), media_type="application/json")
 
 
 @router.post("/continue", status_code=202)

@@ -23,11 +23,13 @@ from actors.proxy import (
     producer_names,
     verifier_names,
 )
+from catalog.catalog import load_catalog
 from fleet.assembly import open_store, repositories
-from fleet.domain.ids import AppSlug, ProjectId, dev_endpoint, dev_workload
+from fleet.domain.ids import AppSlug, BuildId, ProjectId, dev_endpoint, dev_workload
 from fleet.domain.timeline import ComputeState, SqlResult
 from fleet.domain.workload import WorkloadState
 from fleet.errors import AppfleetError, InfrastructureError
+from fleet.generation.transcript import Transcript, export
 from fleet.lifecycle.delete import delete_project
 from fleet.lifecycle.world import World
 from fleet.ports import Store
@@ -75,6 +77,10 @@ class NodePlatform:
         return await self._timelines.query(
             dev_endpoint(project), sql, read_only=not write, max_rows=1_000
         )
+
+    async def transcript(self, build: BuildId) -> Transcript:
+        kinds = [entry.kind for entry in load_catalog()]
+        return await export(self._store, self._world.repositories, build, self._settings, kinds)
 
     def preview_url(self, project: ProjectId, app: AppSlug) -> str:
         return f"http://{app}-{project}.localhost:{self._settings.port}/"

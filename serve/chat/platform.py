@@ -9,8 +9,9 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from fleet.domain.frozen import Frozen
-from fleet.domain.ids import AppSlug, ProjectId
+from fleet.domain.ids import AppSlug, BuildId, ProjectId
 from fleet.domain.timeline import SqlResult
+from fleet.generation.transcript import Transcript
 from fleet.ports import Store
 from fleet.settings import Settings
 
@@ -44,6 +45,7 @@ class Platform(Protocol):
     async def status(self) -> PlatformStatus: ...
     async def app_logs(self, project: ProjectId, app: AppSlug, lines: int) -> str: ...
     async def query(self, project: ProjectId, sql: str, write: bool) -> SqlResult: ...
+    async def transcript(self, build: BuildId) -> Transcript: ...
     def preview_url(self, project: ProjectId, app: AppSlug) -> str: ...
     async def ready(self) -> list[str]: ...  # problems that keep it from serving; [] is ready
 

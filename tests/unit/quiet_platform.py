@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from fleet.domain.ids import AppSlug, ProjectId
+from fleet.domain.ids import AppSlug, BuildId, ProjectId
 from fleet.domain.timeline import SqlResult
+from fleet.drivers.memory.repositories import MemoryRepositories
 from fleet.drivers.memory.store import MemoryStore
 from fleet.errors import SqlFailed
+from fleet.generation.transcript import Transcript, export
+from fleet.settings import Settings
 from serve.chat.platform import PlatformStatus
 
 
@@ -35,6 +38,9 @@ class QuietPlatform:
         if "wrong" in sql:
             raise SqlFailed("syntax error", sqlstate="42601")
         return SqlResult(columns=("n",), rows=((1,),), row_count=1)
+
+    async def transcript(self, build: BuildId) -> Transcript:
+        return await export(self.store, MemoryRepositories(), build, Settings())
 
     def preview_url(self, project: ProjectId, app: AppSlug) -> str:
         return self.preview.format(app=app, project=project)

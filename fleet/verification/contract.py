@@ -1,152 +1,272 @@
-"""Check `contract`: the live app keeps what the plan promised."""
+"""Check `contract`: the live app keeps what the plan promised.
+
+Before the pages are looked at, everything is asked in the plan's order but what removes rows, so
+that a page has rows to show. Afterwards what removes is asked, then every query on empty tables.
+The twin is a throwaway: nothing of this reaches dev.
+"""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from pydantic import JsonValue
 
 from fleet.domain.ids import EndpointId
 from fleet.domain.plan import Procedure, ProcedureKind
 from fleet.domain.verdict import Finding
-from fleet.errors import MigrationFailed, WorkloadCrashed
+from fleet.domain.workload import Command, CommandResult
+from fleet.errors import SqlFailed
 from fleet.ports import Timelines
-from fleet.verification.evidence import app_place, finding, plain
-from fleet.verification.placeholder import (
-    PLACEHOLDER_ANSWER,
-    PLACEHOLDER_PROCEDURE,
-    untouched_files,
+from fleet.verification.answers import (
+    MISSING,
+    SERVER_ERROR,
+    code_of,
+    data_of,
+    error_of,
+    judge_answer,
+    judge_stored,
+    judge_tables,
+    with_cause,
+    with_registered,
 )
+from fleet.verification.placeholder import PLACEHOLDER_PROCEDURE, untouched_files
 from fleet.verification.probe import Answer, Prober
 from fleet.verification.subject import Subject
 
-_ABSENT = re.compile(r"No procedure found|No \"\w+\"-procedure on path")
-# Raised by the procedure about a row that dev's data happens to lack: as good as NOT_FOUND.
-_ABSENT_ROW = re.compile(r"does not exist|not found|no longer exists", re.IGNORECASE)
-_LOG_LINES = 8
-_SERVER_ENTRY = "server/main.ts"
-ReadLogs = Callable[[], Awaitable[str]]
+# By name alone, and harmless when wrong: what matches is asked later than it stands in the plan.
+_REMOVES = re.compile(
+    r"(delete|remove|destroy|clear|purge|reset|erase|drop|empty|archive|cancel|discard)",
+    re.IGNORECASE,
+)
+_CREATES = frozenset({"create", "add", "insert"})
+_INSERTS = re.compile(r"\b(?:insert\s+into|copy)\s+(?:public\.)?\"?(\w+)", re.IGNORECASE)
+_ON_EMPTY = " while its tables are empty"
+_LIST_PROCEDURES = Command(
+    argv=(
+        "node",
+        "--input-type=module",
+        "-e",
+        (Path(__file__).parent / "list_procedures.mjs").read_text("utf-8"),
+    ),
+    timeout_s=10.0,
+)
 
 
-def judge_answer(procedure: Procedure, answer: Answer) -> list[Finding]:
-    """Only the app's own refusals (NOT_FOUND, CONFLICT, UNAUTHORIZED…) are as good as data."""
-    name, shown = procedure.name, _readable(answer)
+@dataclass(frozen=True)
+class LiveApp:
+    """The twin as the check reaches it. `execute` runs a command beside the app."""
 
-    def red(code: str, message: str) -> list[Finding]:
-        return [finding(name, code, message, shown=shown)]
-
-    if answer.status == 0:
-        return red("no-answer", answer.failure)
-    error = _error(answer)
-    message = str(error.get("message", ""))
-    data = error.get("data")
-    code = str(data.get("code", "")) if isinstance(data, dict) else ""
-    if answer.status == 404 and (_ABSENT.search(message) or not error):
-        return red("missing-procedure", f"no procedure answers at /trpc/{name}.")
-    if code == "METHOD_NOT_SUPPORTED" or answer.status == 405:
-        return red("wrong-kind", f"{name} is declared as a {procedure.kind}, but is not one.")
-    if answer.status >= 500:
-        told = message.split("\n", 1)[0] or "no message"
-        return red("server-error", f"HTTP {answer.status} on its example input: {told}")
-    if answer.status == 400 and not _ABSENT_ROW.search(message):
-        return red("rejects-example", "BAD_REQUEST on its example input.")
-    if not error and answer.status >= 300:
-        return red("not-trpc", f"HTTP {answer.status}, and not an answer of tRPC.")
-    body = answer.json
-    result = body.get("result") if isinstance(body, dict) else None
-    if not error and not isinstance(result, dict):
-        return red("not-trpc", "the answer is not one of tRPC (no result).")
-    if isinstance(result, dict) and result.get("data") == PLACEHOLDER_ANSWER:
-        return red("placeholder", "the answer is the scaffold's placeholder.")
-    return []
+    socket: str
+    endpoint: EndpointId
+    timelines: Timelines
+    logs: Callable[[], Awaitable[str]]
+    execute: Callable[[Command], Awaitable[CommandResult]]
 
 
-def _error(answer: Answer) -> dict[str, JsonValue]:
-    body = answer.json
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
+@dataclass
+class ContractCheck:
+    """`await before_pages()`, then the pages, then `await after_pages()`.
 
+    What is red before the pages is not asked about again: `after_pages` is for a twin whose
+    pages were looked at.
+    """
 
-def _readable(answer: Answer) -> str:
-    """Request and response with the stack cut down to the app's own place in it."""
-    error = _error(answer)
-    data = error.get("data")
-    if not isinstance(data, dict):
-        return answer.shown
-    place, line = app_place(str(data.get("stack", "")))
-    at = f"\nat {place}:{line}" if place else ""
-    outcome = f"HTTP {answer.status} {data.get('code', '')}: {error.get('message', '')}"
-    return f"{answer.request}\n→ {outcome}{at}"
+    subject: Subject
+    app: LiveApp
+    _created: dict[str, JsonValue] = field(default_factory=dict)  # router: id of its new row
+    _sound: set[str] = field(default_factory=set)  # queries that answered well
+    _seeded: set[str] = field(default_factory=set)
+    _removed: bool = False
 
+    async def before_pages(self) -> list[Finding]:
+        contract = self.subject.request.contract
+        findings: list[Finding] = []
+        if contract.tables:
+            present = await self.app.timelines.tables(self.app.endpoint)
+            findings += judge_tables(contract.tables, contract.columns, present)
+            self._seeded = await self._with_rows([t for t in contract.tables if t in present])
+        findings += untouched_files(self.subject)
+        async with Prober(self.app.socket) as prober:
+            findings += await self._first_round(prober)
+            findings += await self._leftover(prober)
+            if findings:  # it is red: whatever else is wrong is worth knowing now
+                findings += await self._removals(prober)
+        return await self._explained(findings)
 
-def judge_tables(declared: Sequence[str], present: Mapping[str, Sequence[str]]) -> list[Finding]:
-    return [
-        finding(
-            table,
-            "missing-table",
-            f"table {table!r} is declared, but no migration creates it.",
-            shown="tables: " + (", ".join(sorted(present)) or "none"),
+    async def after_pages(self) -> list[Finding]:
+        async with Prober(self.app.socket) as prober:
+            findings = await self._removals(prober)
+            if not findings:
+                findings += await self._on_empty_tables(prober)
+        return await self._explained(findings)
+
+    @property
+    def _procedures(self) -> Sequence[Procedure]:
+        return self.subject.request.contract.procedures
+
+    async def _first_round(self, prober: Prober) -> list[Finding]:
+        """One after the other: a `create` makes the row its `get` asks for. A query that came
+        before the last of them is asked again, now that there are rows."""
+        findings: list[Finding] = []
+        wanted = [p for p in self._procedures if not _removes(p)]
+        for procedure in wanted:
+            if prober.lost:
+                break
+            findings += await self._ask(prober, procedure)
+        last = max((n for n, p in enumerate(wanted) if _is(p, ProcedureKind.MUTATION)), default=0)
+        for procedure in wanted[:last]:
+            if procedure.name in self._sound and not prober.lost:
+                findings += await self._ask(prober, procedure)
+        return findings + await _late(prober)
+
+    async def _ask(self, prober: Prober, procedure: Procedure) -> list[Finding]:
+        answer = await prober.ask(procedure)
+        if answer is None:
+            return []  # it is late: `_late` tells
+        findings = judge_answer(procedure, answer)
+        if findings:
+            self._sound.discard(procedure.name)
+            return findings
+        if _is(procedure, ProcedureKind.QUERY):
+            self._sound.add(procedure.name)
+        if not error_of(answer):
+            return await self._remember(procedure, answer)
+        return await self._ask_for_own_row(prober, procedure, answer)
+
+    async def _remember(self, procedure: Procedure, answer: Answer) -> list[Finding]:
+        """Notes the new row's id; red when a table of the router's name has no row at all."""
+        router, _, name = procedure.name.rpartition(".")
+        data = data_of(answer)
+        if not _is(procedure, ProcedureKind.MUTATION) or name not in _CREATES:
+            return []
+        if isinstance(data, dict) and isinstance(data.get("id"), int | str):
+            self._created[router] = data["id"]
+        table = _table_of(router)
+        if table not in self.subject.request.contract.tables:
+            return []
+        return [] if await self._with_rows([table]) else [judge_stored(procedure, table, answer)]
+
+    async def _ask_for_own_row(
+        self, prober: Prober, procedure: Procedure, answer: Answer
+    ) -> list[Finding]:
+        """Where the example's row is missing, the one just made is asked for instead."""
+        own = self._created.get(procedure.name.rpartition(".")[0])
+        given = procedure.example_input
+        if code_of(answer) != "NOT_FOUND" or own is None or not isinstance(given, dict):
+            return []
+        if given.get("id") in (None, own):
+            return []
+        changed = procedure.model_copy(update={"example_input": {**given, "id": own}})
+        second = await prober.ask(changed)
+        return [] if second is None else _errors(judge_answer(changed, second))
+
+    async def _removals(self, prober: Prober) -> list[Finding]:
+        if self._removed:
+            return []
+        self._removed = True
+        findings: list[Finding] = []
+        for procedure in self._procedures:
+            if _removes(procedure) and not prober.lost:
+                findings += await self._ask(prober, procedure)
+        return findings + await _late(prober)
+
+    async def _on_empty_tables(self, prober: Prober) -> list[Finding]:
+        """Tables that users fill may be empty; what a migration or a start filled may not."""
+        contract = self.subject.request.contract
+        creators = {
+            _table_of(p.name.rpartition(".")[0])
+            for p in self._procedures
+            if p.name.rpartition(".")[2] in _CREATES
+        }
+        tables = [t for t in contract.tables if t in creators and t not in self._kept]
+        if not tables or not self._sound:
+            return []
+        sql = "truncate " + ", ".join(f'"{table}"' for table in tables)
+        try:
+            await self.app.timelines.query(self.app.endpoint, sql, read_only=False)
+        except SqlFailed:
+            return []  # a table that is kept points at one of them, so they are never empty
+        findings: list[Finding] = []
+        for procedure in self._procedures:
+            if procedure.name in self._sound and not prober.lost:
+                answer = await prober.ask(procedure)
+                if answer is not None:
+                    findings += _errors(judge_answer(procedure, answer, _ON_EMPTY))
+        return findings + await _late(prober, _ON_EMPTY)
+
+    @property
+    def _kept(self) -> set[str]:
+        migrations = "\n".join(migration.sql for migration in self.subject.migrations)
+        filled = {name.lower() for name in _INSERTS.findall(migrations)}
+        # On a follow-up dev's own rows are there from the start, and prove nothing.
+        return filled | (self._seeded if self.subject.request.base is None else set())
+
+    async def _with_rows(self, tables: Sequence[str]) -> set[str]:
+        if not tables:
+            return set()
+        sql = " union all ".join(
+            f"select '{table}' where exists (select from \"{table}\")" for table in tables
         )
-        for table in declared
-        if table not in present
+        result = await self.app.timelines.query(self.app.endpoint, sql)
+        return {str(row[0]) for row in result.rows}
+
+    async def _leftover(self, prober: Prober) -> list[Finding]:
+        """The scaffold's own procedure must be gone, declared or not."""
+        if prober.lost:
+            return []
+        placeholder = Procedure(name=PLACEHOLDER_PROCEDURE, kind=ProcedureKind.QUERY)
+        answer = await prober.ask(placeholder)
+        found = judge_answer(placeholder, answer) if answer is not None else []
+        return [f for f in found if f.code == "placeholder"]
+
+    async def _explained(self, findings: list[Finding]) -> list[Finding]:
+        codes = {found.code for found in findings}
+        if SERVER_ERROR in codes:
+            log = await self.app.logs()
+            findings = [with_cause(found, log) for found in findings]
+        if MISSING in codes and (registered := await self._registered()):
+            declared = [procedure.name for procedure in self._procedures]
+            findings = [
+                with_registered(found, declared, registered) if found.code == MISSING else found
+                for found in findings
+            ]
+        return findings
+
+    async def _registered(self) -> list[str]:
+        """What the app's router really holds; [] when it does not say."""
+        result = await self.app.execute(_LIST_PROCEDURES)
+        line = result.stdout.strip().rpartition("\n")[2]
+        if result.exit_code != 0 or not line.startswith('{"procedures":'):
+            return []
+        return [str(name) for name in json.loads(line)["procedures"]]
+
+
+async def _late(prober: Prober, when: str = "") -> list[Finding]:
+    return [
+        found
+        for procedure, answer in await prober.late()
+        for found in judge_answer(procedure, answer, when)
     ]
 
 
-def judge_crash(crash: WorkloadCrashed, *, running: bool = False) -> Finding:
-    """`running`: it did start, and ended later."""
-    what = "ends while it is used" if running else "does not start"
-    path, line = app_place(crash.log or crash.message)
-    return finding(
-        path or _SERVER_ENTRY,
-        "app-crashed",
-        f"the app {what}: {crash.message}",
-        line=line,
-        shown=crash.log or crash.message,
-    )
+def _errors(findings: list[Finding]) -> list[Finding]:
+    """What an app may not do whatever the input is."""
+    return [found for found in findings if found.code in (SERVER_ERROR, "no-answer")]
 
 
-def judge_migration(failure: MigrationFailed, subject: Subject) -> Finding:
-    lines = subject.files.get(failure.path, "").splitlines()
-    shown = lines[failure.line - 1] if 0 < failure.line <= len(lines) else ""
-    return finding(
-        failure.path, "migration-failed", failure.message, line=failure.line, shown=shown
-    )
+def _removes(procedure: Procedure) -> bool:
+    last = procedure.name.rpartition(".")[2]
+    return _is(procedure, ProcedureKind.MUTATION) and _REMOVES.match(last) is not None
 
 
-def with_log(found: Finding, log: str) -> Finding:
-    """A server error's answer hides its cause; the app's log has it, after the procedure's name."""
-    _, mark, said = plain(log).rpartition(f"{found.where} failed:")
-    if found.code != "server-error" or not mark:
-        return found
-    place, line = app_place(said)
-    at = f"\nat {place}:{line}" if place else ""
-    cause = "\n".join(said.strip().splitlines()[:_LOG_LINES])
-    shown = f"{found.excerpt}{at}\nlog: {cause}"
-    return finding(found.where, found.code, found.message, shown=shown)
+def _is(procedure: Procedure, kind: ProcedureKind) -> bool:
+    return procedure.kind is kind
 
 
-async def check_contract(
-    subject: Subject, socket: str, endpoint: EndpointId, timelines: Timelines, logs: ReadLogs
-) -> list[Finding]:
-    """Probes run one after the other: a `create` makes the row its `get` asks for."""
-    contract = subject.request.contract
-    findings: list[Finding] = []
-    if contract.tables:
-        findings += judge_tables(contract.tables, await timelines.tables(endpoint))
-    findings += untouched_files(subject)
-    async with Prober(socket) as prober:
-        for procedure in contract.procedures:
-            findings += judge_answer(procedure, await prober.call(procedure))
-        findings += await _leftover(prober)
-    if any(f.code == "server-error" for f in findings):
-        log = await logs()
-        findings = [with_log(f, log) for f in findings]
-    return findings
-
-
-async def _leftover(prober: Prober) -> list[Finding]:
-    """The scaffold's own procedure must be gone, declared or not."""
-    placeholder = Procedure(name=PLACEHOLDER_PROCEDURE, kind=ProcedureKind.QUERY)
-    found = judge_answer(placeholder, await prober.call(placeholder))
-    return [f for f in found if f.code == "placeholder"]
+def _table_of(router: str) -> str:
+    """`orderItems` keeps its rows in `order_items`, by the template's convention."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", router.rpartition(".")[2]).lower()

@@ -22,10 +22,11 @@ from fleet.errors import (
     WorkloadCrashed,
 )
 from fleet.ports import Browser, Clock, OnCheck, Runtime, Store, Timelines
+from fleet.verification.answers import judge_crash, judge_migration
 from fleet.verification.artefacts import with_log
 from fleet.verification.browse import browser_files_changed, check_browse
 from fleet.verification.bundle import BUNDLE, SourceMappedBrowser, judge_bundle
-from fleet.verification.contract import check_contract, judge_crash, judge_migration
+from fleet.verification.contract import ContractCheck, LiveApp
 from fleet.verification.evidence import blocked, cut, finding, judged, not_run
 from fleet.verification.sandbox import Sandbox
 from fleet.verification.soundness import Soundness
@@ -118,6 +119,7 @@ class Judging:
             for check in CheckName
         }
         self._after_contract = asyncio.Event()
+        self._after_pages = asyncio.Event()
         self._why_stopped = ""
         self._faults: list[InfrastructureError] = []
 
@@ -256,14 +258,31 @@ class Judging:
         except _Stopped as stopped:
             self._why_stopped = stopped.why
             return judged(CheckName.CONTRACT, stopped.findings, 0.0)
-        tools, started = self._tools, self._tools.clock.monotonic()
+        check = ContractCheck(self._subject, self._live_app(socket))
         findings: list[Finding] = []
         async with self._timed("contract"), self._deadline(CheckName.CONTRACT, findings):
-            findings += await check_contract(
-                self._subject, socket, self._twin.endpoint, tools.timelines, self._app_log
-            )
+            findings += await check.before_pages()
         findings += await self._soundness.app(suspect=bool(findings))
-        return judged(CheckName.CONTRACT, findings, tools.clock.monotonic() - started)
+        elapsed_s = self.phases["contract"]
+        self._after_contract.set()
+        if not findings:
+            await self._after_pages.wait()
+        if not findings and not self._red:
+            async with self._timed("contract_end"), self._deadline(CheckName.CONTRACT, findings):
+                findings += await check.after_pages()
+            findings += await self._soundness.app(suspect=bool(findings))
+            elapsed_s += self.phases["contract_end"]
+        return judged(CheckName.CONTRACT, findings, elapsed_s)
+
+    def _live_app(self, socket: str) -> LiveApp:
+        sandbox = self._sandboxes[CheckName.CONTRACT]
+        return LiveApp(
+            socket=socket,
+            endpoint=self._twin.endpoint,
+            timelines=self._tools.timelines,
+            logs=self._app_log,
+            execute=lambda command: sandbox.execute(self._workload, command),
+        )
 
     async def _browse(self, stages: _Stages) -> CheckResult:
         # Pages and probes share one schema: a page would otherwise see rows come and go.
@@ -306,6 +325,8 @@ class Judging:
         finally:
             if check is CheckName.CONTRACT:
                 self._after_contract.set()
+            if check is CheckName.BROWSE:
+                self._after_pages.set()
         return await self._with_log(result)
 
     async def _with_log(self, result: CheckResult) -> CheckResult:

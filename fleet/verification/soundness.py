@@ -8,7 +8,7 @@ from fleet.domain.verdict import Finding
 from fleet.domain.workload import Command, WorkloadState
 from fleet.errors import AppError, InfrastructureError, WorkloadCrashed
 from fleet.ports import Runtime, Timelines
-from fleet.verification.contract import judge_crash
+from fleet.verification.answers import judge_crash
 from fleet.verification.twin import Twin
 
 _NOTHING = Command(argv=("node", "-e", "0"), timeout_s=10.0)

@@ -13,14 +13,14 @@ from fleet.domain.plan import Contract, Procedure, ProcedureKind
 from fleet.domain.verdict import MAX_EXCERPT_CHARS, CheckName, CheckOutcome, GateRequest
 from fleet.domain.workload import CommandResult
 from fleet.errors import MigrationFailed, WorkloadCrashed
-from fleet.verification.browse import browser_files_changed, picture_path
-from fleet.verification.contract import (
+from fleet.verification.answers import (
     judge_answer,
     judge_crash,
     judge_migration,
     judge_tables,
-    with_log,
+    with_cause,
 )
+from fleet.verification.browse import browser_files_changed, picture_path
 from fleet.verification.evidence import MAX_FINDINGS, app_place, excerpt, finding, judged
 from fleet.verification.pages import judge_page, page_source
 from fleet.verification.placeholder import untouched_files
@@ -204,13 +204,13 @@ def test_a_server_error_that_hides_its_cause_shows_the_apps_log() -> None:
     answer = trpc_error(500, "INTERNAL_SERVER_ERROR", "Something went wrong on the server.")
     (found,) = judge_answer(CREATE, answer)
     log = "x\ncustomers.create failed: Error: boom\n    at f (file:///app/server/a.ts:4:2)\n"
-    told = with_log(found, log)
+    told = with_cause(found, log)
     assert "at server/a.ts:4" in told.excerpt and "Error: boom" in told.excerpt
     assert told.fingerprint == found.fingerprint
 
 
 def test_a_declared_table_must_exist() -> None:
-    found = judge_tables(["customers", "notes"], {"customers": ["id"]})
+    found = judge_tables(["customers", "notes"], {}, {"customers": ["id"]})
     assert [(f.where, f.code) for f in found] == [("notes", "missing-table")]
 
 

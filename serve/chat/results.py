@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from urllib.parse import quote
 
 from pydantic import JsonValue
 
@@ -13,8 +16,9 @@ from fleet.domain.frozen import Frozen
 from fleet.domain.ids import AppSlug, BuildId, CommitId, MessageId, ProjectId, TaskId
 from fleet.domain.plan import Contract, Procedure
 from fleet.domain.project import Project
-from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding
+from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding, VerdictState
 from fleet.ports import RecordedVerdict
+from fleet.verification.browse import picture_path
 from serve.chat.spending import SpendingView
 
 
@@ -29,6 +33,14 @@ class ContractView(Frozen):
     pages: tuple[str, ...] = ()
 
 
+class ArtefactView(Frozen):
+    """`path` lies under the artefacts folder, `url` under the API's; `page` is a screenshot's."""
+
+    path: str
+    url: str
+    page: str = ""
+
+
 class CheckView(Frozen):
     """`passed` is False for what holds the verdict red; a skipped check does not (`outcome`)."""
 
@@ -39,6 +51,7 @@ class CheckView(Frozen):
     note: str = ""
     findings: tuple[Finding, ...] = ()
     artefacts: tuple[str, ...] = ()
+    shown: tuple[ArtefactView, ...] = ()
 
 
 class TaskView(Frozen):
@@ -55,6 +68,7 @@ class StepView(Frozen):
     task: TaskId | None
     files: tuple[str, ...]
     facts: dict[str, JsonValue]
+    usage: Usage
     elapsed_s: float
     created_at: datetime
 
@@ -64,6 +78,8 @@ class VerdictView(Frozen):
     attempt: int
     commit: CommitId
     green: bool
+    state: VerdictState
+    cached_from: str
     elapsed_s: float
     phases: dict[str, float]
     checks: tuple[CheckView, ...]
@@ -132,7 +148,10 @@ def build_summary(build: Build, now: datetime) -> BuildSummary:
 
 def build_result(record: BuildRecord, app: AppView, now: datetime) -> BuildResult:
     build = record.build
-    verdicts = tuple(_verdict_view(v) for v in sorted(record.verdicts, key=lambda v: v.at))
+    pages = build.plan.contract.pages if build.plan else ()
+    verdicts = tuple(
+        _verdict_view(v, build.project, pages) for v in sorted(record.verdicts, key=lambda v: v.at)
+    )
     return BuildResult(
         **dict(build_summary(build, now)),
         app=app,
@@ -167,7 +186,16 @@ def _contract_view(contract: Contract) -> ContractView:
     )
 
 
-def _check_view(result: CheckResult) -> CheckView:
+def _artefact_view(path: str, project: ProjectId, pages: Sequence[str]) -> ArtefactView:
+    inside = path.removeprefix(f"{project}/")
+    file = Path(inside)
+    page = next((p for p in pages if picture_path(file.parent, p) == file), "")
+    return ArtefactView(
+        path=path, url=f"/v1/projects/{project}/artefacts/{quote(inside)}", page=page
+    )
+
+
+def _check_view(result: CheckResult, project: ProjectId, pages: Sequence[str]) -> CheckView:
     return CheckView(
         name=result.check,
         passed=result.outcome in (CheckOutcome.PASSED, CheckOutcome.SKIPPED),
@@ -176,19 +204,24 @@ def _check_view(result: CheckResult) -> CheckView:
         note=result.note,
         findings=result.findings,
         artefacts=result.artefacts,
+        shown=tuple(_artefact_view(path, project, pages) for path in result.artefacts),
     )
 
 
-def _verdict_view(recorded: RecordedVerdict) -> VerdictView:
+def _verdict_view(
+    recorded: RecordedVerdict, project: ProjectId, pages: Sequence[str]
+) -> VerdictView:
     verdict = recorded.verdict
     return VerdictView(
         task=recorded.task,
         attempt=recorded.attempt,
         commit=verdict.commit,
         green=verdict.green,
+        state=verdict.state,
+        cached_from=verdict.cached_from,
         elapsed_s=verdict.elapsed_s,
         phases=verdict.phases,
-        checks=tuple(_check_view(r) for r in verdict.results),
+        checks=tuple(_check_view(r, project, pages) for r in verdict.results),
         at=recorded.at,
     )
 
@@ -201,6 +234,7 @@ def _step_view(step: Step) -> StepView:
         task=step.task,
         files=tuple(sorted(step.writes)),
         facts=step.facts,
+        usage=step.usage,
         elapsed_s=step.elapsed_s,
         created_at=step.created_at,
     )

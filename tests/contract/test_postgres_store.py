@@ -10,12 +10,14 @@ import signal
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from fleet.domain.build import StepKind
+from fleet.domain.chat import Usage
 from fleet.domain.event import EventKind, NewEvent
 from fleet.domain.ids import ProjectId
 from fleet.drivers.bubblewrap.jail import DATABASE_UID, jailed_uid
@@ -24,6 +26,8 @@ from fleet.drivers.postgres.store.database import Database
 from fleet.drivers.postgres.store.schema import SchemaMigration, migrate, schema_migrations
 from fleet.drivers.postgres.store.store import PostgresStore
 from fleet.errors import Conflict, InfrastructureError, SetupError
+from fleet.ports import NewStep, Spending
+from tests.contract.store_beginnings import started
 
 LONG = timedelta(seconds=10)
 
@@ -72,6 +76,25 @@ async def test_a_failing_migration_leaves_nothing_behind(store_conninfo: str) ->
     with psycopg.connect(store_conninfo) as connection:
         row = connection.execute("select to_regclass('half'), max(number) from schema_migrations")
         assert row.fetchone() == (None, schema_migrations()[-1].number)
+
+
+async def test_an_older_record_brings_what_its_owners_spent(
+    store: PostgresStore, store_conninfo: str
+) -> None:
+    _, build, lease = await started(store)
+    usage = Usage(prompt_tokens=10, completion_tokens=5, completions=1)
+    step = NewStep(task=None, kind=StepKind.ARCHITECT, title="x", usage=usage, elapsed_s=2.0)
+    for _ in range(2):
+        await store.append_step(lease, build.id, step)
+    with psycopg.connect(store_conninfo) as connection:
+        connection.execute("drop table spending; delete from schema_migrations where number >= 3")
+    database = Database(store_conninfo, 2)
+    await database.open()
+    assert "0003_owner_spending.sql" in await migrate(database, schema_migrations())
+    await database.close()
+    ada = await store.ensure_owner("ada")
+    spent = await store.owner_spending(ada.id, datetime.now(UTC) - timedelta(hours=1))
+    assert spent == Spending(steps=2, usage=usage.plus(usage), wall_s=4.0)
 
 
 # Connections

@@ -3,6 +3,7 @@ by content."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -64,6 +65,20 @@ async def test_a_build_out_of_budget_is_queued_again_with_its_record_and_a_fresh
     assert (await record.append_step(lease, spent.id, STEP)).number == 2
     planning = await record.advance_build(lease, spent.id, BuildState.PLANNING)
     assert planning.started_at is not None
+
+
+async def test_of_many_who_continue_a_build_one_does(record: Store) -> None:
+    spent, _ = await out_of_budget(record)
+    answers = await asyncio.gather(
+        *(record.continue_build(spent.id) for _ in range(5)),
+        record.post_message(spent.project, "more", None),
+        return_exceptions=True,
+    )
+    continued = [a for a in answers if isinstance(a, Build)]
+    refused = [a for a in answers if isinstance(a, Conflict)]
+    assert len(continued) <= 1 and len(continued) + len(refused) == 5
+    kinds = [e.kind for e in await record.events(spent.project, 0)]
+    assert kinds.count(EventKind.BUILD_CONTINUED) == len(continued)
 
 
 async def test_a_continued_build_wakes_those_who_wait_for_work(record: Store) -> None:

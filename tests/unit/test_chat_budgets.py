@@ -95,6 +95,7 @@ async def test_a_build_shows_what_it_spent_and_what_is_left(api: Api) -> None:
         "cost_usd": 0.0369,
         "wall_s": 4.5,
     }
+    assert [s["usage"]["cost_microusd"] for s in result["steps"]] == [12_300] * 3
     defaults = Settings()
     assert left == {
         "steps": defaults.max_steps - 1,  # a fresh budget

@@ -56,7 +56,7 @@ const HANDLERS = {
     taskOf(b, p).state = "active";
     b.notices.push("A check found something: mending it.");
   },
-  "step.finished": (b, p) => { b.steps.push(p); b.total = p.total || b.total; },
+  "step.finished": (b, p) => { b.steps.push(p); b.total = p.total || b.total; b.spending = null; },
   "gate.started": (b, p) => { b.attempt = p.attempt || b.attempt + 1; b.checks = new Map(); taskOf(b, p).attempts = b.attempt; },
   "check.finished": (b, p) => { b.checks.set(p.check, p); },
   "gate.finished": (b, p) => { if (p.cached) b.notices.push("Unchanged since it was verified: not checked again."); },

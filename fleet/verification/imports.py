@@ -65,6 +65,7 @@ _NODE_BUILTINS = frozenset(
         "zlib",
     ]
 )
+_NODE_PACKAGES = frozenset({"pg"})  # installed, and made for Node alone
 # Strings are matched first, so that "@/*" is not taken for a comment.
 _JSON_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _DEPENDENCY_KEYS = (
@@ -287,7 +288,7 @@ def _server_in_browser(graph: _Graph) -> Iterator[Finding]:
         for wanted in graph.modules[path].imports:
             name = wanted.specifier.removeprefix("node:").split("/")[0]
             is_node = wanted.specifier.startswith("node:") or (
-                name in _NODE_BUILTINS and name not in graph.packages
+                name in _NODE_PACKAGES or (name in _NODE_BUILTINS and name not in graph.packages)
             )
             if is_node and not wanted.types_only:
                 yield finding(

@@ -143,13 +143,13 @@ def _declared(node: Node) -> Iterator[str]:
             yield from _declared(child)
         return
     if name := node.child_by_field_name("name"):
-        yield from _bound(name)
+        yield from bound_names(name)
     for child in node.named_children:
         if child.type == "variable_declarator":
-            yield from _bound(child.child_by_field_name("name"))
+            yield from bound_names(child.child_by_field_name("name"))
 
 
-def _bound(node: Node | None) -> Iterator[str]:
+def bound_names(node: Node | None) -> Iterator[str]:
     """Names a binding pattern binds."""
     if node is None:
         return
@@ -160,12 +160,12 @@ def _bound(node: Node | None) -> Iterator[str]:
     ):
         yield _text(node)
     elif node.type == "pair_pattern":
-        yield from _bound(node.child_by_field_name("value"))
+        yield from bound_names(node.child_by_field_name("value"))
     elif node.type in ("assignment_pattern", "object_assignment_pattern"):
-        yield from _bound(node.child_by_field_name("left"))
+        yield from bound_names(node.child_by_field_name("left"))
     else:
         for child in node.named_children:
-            yield from _bound(child)
+            yield from bound_names(child)
 
 
 def _lazy_imports(root: Node) -> Iterator[Import]:

@@ -158,6 +158,11 @@ def judge_tests(
         findings.append(
             finding(path or _SUITE, "no-tests", message, line=line, shown=result.stderr)
         )
+    left_out = sorted(suite.cases.keys() - {file.path for file in report.files})
+    findings += [
+        finding(path, "test-file-not-run", "vitest does not run this file; see vitest.config.cjs.")
+        for path in left_out
+    ]
     for procedure in procedures:
         findings += _judge_coverage(procedure.name, executed)
     findings += [f for relapse in report.relapses for f in _judge_relapse(relapse, suite)]
@@ -253,6 +258,12 @@ def _judge_file(file: TestFile, suite: Suite) -> Iterator[Finding]:
 def _judge_worth(path: str, test: Assertion, suite: Suite) -> Iterator[Finding]:
     """A test that passed must have asserted something that could have failed."""
     asserted, case = test.meta.asserted, suite.case(path, test.line)
+    if case is not None and case.inverted:
+        message = (
+            f"{test.name}: is said to fail, and so passes only while it does; mend and expect."
+        )
+        yield finding(path, "inverted-test", message, line=test.line)
+        return
     if asserted is None or path in suite.uncounted:
         return
     if asserted == 0:

@@ -48,10 +48,14 @@ def passed(name: str, line: int = 2, **meta: object) -> dict[str, object]:
         "expect(load()).toBe",
         "expect(value).toBe(value)",
         "expect('text').not.toBe('other')",
+        "const ok = true; expect(ok).toBe(true)",
+        "expect(limit).toBe(50)",
+        "expect(api.customers.list({})).toBeDefined()",
     ],
 )
 def test_an_assertion_that_cannot_fail_is_idle(assertion: str) -> None:
-    case = suite_of(f'test("a", async () => {{ {assertion}; }});').case(PATH, 2)
+    text = f'test("a", async () => {{ {assertion}; }});\nconst limit = 50;'
+    case = suite_of(text).case(PATH, 2)
     assert case is not None
     assert (case.idle, case.idle_text, case.all_idle) == (1, case.idle_text, True)
     assert case.idle_text.startswith("expect(")
@@ -67,10 +71,17 @@ def test_an_assertion_that_cannot_fail_is_idle(assertion: str) -> None:
         "expect(next(value)).toBe(value)",
         "expect(row?.name).toBeUndefined()",
         "expect(`${name}`).toBe('a')",
+        "const { limit } = await load(); expect(limit).toBe(50)",
+        "for (const limit of await load()) expect(limit).toBe(50)",
+        "all.forEach((limit) => expect(limit).toBe(50))",
+        "all.forEach(({ limit }) => { expect(limit).toBe(50); })",
+        "expect(await api.customers.list({})).toBeDefined()",
+        "await expect(api.customers.list({})).resolves.toBeDefined()",
     ],
 )
 def test_an_assertion_about_what_the_code_gives_is_not_idle(assertion: str) -> None:
-    case = suite_of(f'test("a", async () => {{ {assertion}; }});').case(PATH, 2)
+    text = f'const limit = 50; test("a", async () => {{ {assertion}; }});'
+    case = suite_of(text).case(PATH, 2)
     assert case is not None
     assert (case.idle, case.all_idle) == (0, False)
 
@@ -109,6 +120,15 @@ def test_an_idle_assertion_beside_a_counted_one_of_a_called_function_is_not_red(
 def test_assertions_that_vitest_does_not_count_are_trusted() -> None:
     suite = suite_of('import assert from "node:assert";\ntest("a", () => assert.equal(one(), 1));')
     assert judge_tests(ran(passed("a", 3, asserted=0, called=[])), [], suite) == []
+
+
+def test_a_test_that_is_said_to_fail_and_a_file_that_is_not_run_are_red() -> None:
+    suite = suite_of('test.fails("a", async () => { expect(await load()).toBe(1); });')
+    (found,) = judge_tests(ran(passed("a")), [], suite)
+    assert (found.where, found.code) == (PATH, "inverted-test")
+    files = {PATH: HEAD, "src/other.test.ts": HEAD}
+    (found,) = judge_tests(ran(passed("a", asserted=1)), [], read_suite(files, {}))
+    assert (found.where, found.code) == ("src/other.test.ts", "test-file-not-run")
 
 
 def test_a_runner_that_noted_nothing_leaves_the_judgement_to_names() -> None:
@@ -185,6 +205,9 @@ def test_order_matters_only_where_tests_can_share_something() -> None:
     assert suite_of(
         'import "../src/cart.ts";', src__cart="export const rows: number[] = [];"
     ).by_order
+    group = 'describe("a", () => { let id = 0; test("b", () => {}); });'
+    assert suite_of(group).by_order
+    assert not suite_of('test("b", () => { let id = 0; });').by_order
     assert not suite_of("const limit = 3;", src__cart="let unused = 0;").by_order
 
 

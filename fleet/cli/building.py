@@ -9,9 +9,10 @@ import typer
 from rich.markup import escape
 
 from fleet.cli.client import Client
-from fleet.cli.progress import show_ending, show_events, show_result
+from fleet.cli.progress import Places, show_ending, show_events, show_result
 from fleet.cli.terminal import AsJson, Model, ProjectArg, out, print_json, target
 from fleet.errors import InvalidInput
+from fleet.settings import Settings
 
 commands = typer.Typer()
 
@@ -78,9 +79,13 @@ def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool
     elif wait:
         show_ending(out, result)
     else:
-        show_result(out, result)
+        show_result(out, result, _places(client))
     if wait and result["state"] != "succeeded":
         raise typer.Exit(1)
+
+
+def _places(client: Client) -> Places:
+    return Places(url=client.url, folder=Settings(data_dir=target.directory).artefacts_dir)
 
 
 @commands.command()
@@ -99,7 +104,7 @@ def show(project: ProjectArg, as_json: AsJson = False) -> None:
         text = escape(str(build.get("text", "")))[:70]
         out.print(f"  {build['build']}  {build['state']:<13} {text}", highlight=False)
     if result:
-        show_result(out, result)
+        show_result(out, result, _places(client))
         contract = result.get("contract") or {}
         for procedure in contract.get("procedures", []):
             out.print(f"  {procedure['kind']:<9} {procedure['name']}", highlight=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -18,6 +20,8 @@ _MARKS = {
     "failed": "[red]✗[/]",
     "skipped": "[dim]–[/]",
     "blocked": "[yellow]![/]",
+    "cut": "[yellow]…[/]",
+    "not_run": "[yellow]?[/]",
 }
 MAX_FINDINGS = 5
 # What was done about a build that runs in circles.
@@ -97,6 +101,8 @@ def _check(data: Json) -> str:
     mark = _MARKS.get(str(data.get("outcome")), "?")
     elapsed = float(data.get("elapsed_s") or 0)
     lines = [f"  {mark} {_text(data.get('check')):<10} [dim]{elapsed:.2f} s[/]"]
+    if note := data.get("note"):
+        lines.append(f"      [dim]{_text(note)}[/]")
     findings = data.get("findings")
     if isinstance(findings, list):
         for finding in findings[:MAX_FINDINGS]:
@@ -121,12 +127,31 @@ def show_events(console: Console, events: Iterable[Json]) -> None:
             console.print(line, highlight=False)
 
 
-def show_result(console: Console, result: Json) -> None:
+@dataclass(frozen=True)
+class Places:
+    """Where artefacts are: the API's address, and their folder where it is on this machine."""
+
+    url: str
+    folder: Path
+
+
+def _artefact(shown: Json, places: Places) -> str:
+    file = places.folder / str(shown["path"])
+    local = f"  {_text(file)}" if file.is_file() else ""
+    name, url = _text(shown["page"] or file.name), _text(shown["url"])
+    return f"      [dim]{name}[/]  {places.url}{url}{local}"
+
+
+def show_result(console: Console, result: Json, places: Places) -> None:
     """A build after the fact: what came of it, what was checked, where it runs."""
     show_ending(console, result)
+    verdicts = result.get("verdicts") or [{}]
+    if judged := verdicts[-1].get("cached_from"):
+        console.print(f"  [dim]nothing had changed: judged by {_text(judged)}[/]", highlight=False)
     for check in result.get("checks", []):
-        mark = _MARKS["passed" if check["passed"] else "failed"]
-        console.print(f"  {mark} {check['name']:<10} {check['elapsed_s']:.2f} s", highlight=False)
+        console.print(_check({**check, "check": check["name"]}), highlight=False, soft_wrap=True)
+        for shown in check["shown"]:
+            console.print(_artefact(shown, places), highlight=False, soft_wrap=True)
     app = result.get("app")
     if app and result["state"] == "succeeded":
         console.print(f"\n[bold]{_text(app['preview_url'])}[/]", highlight=False)

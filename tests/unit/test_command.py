@@ -102,6 +102,8 @@ def test_what_was_spent_is_said_in_one_line() -> None:
 class Posts:
     """A client that notes what is posted."""
 
+    url = "http://localhost:7700"
+
     def __init__(self) -> None:
         self.posted: list[tuple[str, dict[str, object]]] = []
 

@@ -32,6 +32,9 @@ _MISTRAL = re.compile(r"\s*([\w.:-]{1,80})\s*(?:\[ARGS\])?\s*(?=\{)")
 _NAME_KEYS = ("name", "tool", "tool_name")
 _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "tool_input")
 
+# Each try may read to the end of the text; a loop of openings must not hold the process.
+MAX_TRIED = 100
+
 Known = Callable[[str], str | None]  # the tool's proper name, None when there is no such tool
 
 
@@ -73,12 +76,13 @@ class _Reader:
         self._thought = False
 
     def read(self, *, salvage: bool) -> Text:
-        at = 0
-        while (match := _OPENING.search(self._text, at)) is not None:
+        at = tried = 0
+        while tried < MAX_TRIED and (match := _OPENING.search(self._text, at)) is not None:
             self._said.append(self._text[at : match.start()])
             if match["thought"]:
                 at = self._skip_thought(match)
                 continue
+            tried += 1
             found = self._calls_at(match) if salvage else None
             if found is None:
                 self._said.append(match[0])

@@ -23,7 +23,7 @@ class EventKind(StrEnum):
     # number, title, elapsed_s, `Usage.told()`; total: steps and the same of the build so far
     STEP_FINISHED = "step.finished"
     GATE_STARTED = "gate.started"  # task, attempt, commit
-    CHECK_FINISHED = "check.finished"  # check, outcome, elapsed_s, findings
+    CHECK_FINISHED = "check.finished"  # check, outcome, elapsed_s, note, findings
     GATE_FINISHED = "gate.finished"  # task, attempt, green, elapsed_s
     TASK_REOPENED = "task.reopened"  # task, attempt, findings
     TASK_DONE = "task.done"  # task

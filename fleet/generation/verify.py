@@ -36,6 +36,7 @@ async def _tell(checks: asyncio.Queue[CheckResult | None], emit: Emit) -> None:
                 "check": result.check.value,
                 "outcome": result.outcome.value,
                 "elapsed_s": result.elapsed_s,
+                "note": result.note,
                 "findings": findings_json(result),
             },
         )

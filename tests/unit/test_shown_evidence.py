@@ -1,4 +1,4 @@
-"""What `appfleet show` prints of the gate: checks with findings, screenshots by page, why not run."""
+"""What `appfleet show` prints of the gate: checks with findings, screenshots, why one was not run."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ import pytest
 
 from fleet.domain.build import Build, BuildState, StepKind, TaskState
 from fleet.domain.event import EventKind
+from fleet.drivers.memory.store import MemoryStore
+from fleet.errors import InfrastructureError
 from fleet.settings import Price, Settings
 from tests.unit.generation_world import (
     LEASE_TTL_S,
@@ -40,7 +42,7 @@ async def to_success(world: World, build: Build, wire: Tripwire) -> int:
     """Continues as often as it takes; how often that was."""
     store, continued = wire.wrap(world.store), 0
     for _ in range(20):
-        with contextlib.suppress(Crash):
+        with contextlib.suppress(Crash, InfrastructureError):
             await world.run(wire)
             state = (await world.store.build(build.id)).state
             if state is BuildState.SUCCEEDED:
@@ -94,6 +96,41 @@ async def test_killed_at_any_call_a_continued_build_ends_the_same(max_steps: int
             await world.sweep()
             told = await record_at_the_end(world, build)
         assert told == expected, f"killed {'after' if after else 'before'} call {at}"
+
+
+class Hiccup(Tripwire):
+    """The chosen write fails, before its effect or after it: its acknowledgement is lost.
+
+    Only the record's: what a tool could not do is told to the model, and is a step of its own.
+    """
+
+    def wrap(self, port: object) -> object:
+        if not isinstance(port, MemoryStore):
+            return port
+        wrapped = super().wrap(port)
+        for name in ("register_resource", "resources", "drop_resource"):
+            setattr(wrapped, name, getattr(port, name))
+        return wrapped
+
+    def trip(self, done: bool) -> None:
+        if self.count == self.at and self.after is done:
+            raise InfrastructureError("connection lost")
+
+
+async def test_a_lost_answer_of_the_record_changes_nothing_in_it() -> None:
+    with same_ids():
+        expected, _ = await unbounded()
+    with same_ids():
+        world, wire = bounded_world(5), Hiccup()
+        await to_success(world, await world.post(), wire)
+    for at, after in itertools.product(range(1, wire.count + 1), (False, True)):
+        with same_ids():
+            world = bounded_world(5)
+            build = await world.post()
+            await to_success(world, build, Hiccup(at, after))
+            await world.sweep()
+            told = await record_at_the_end(world, build)
+        assert told == expected, f"call {at} failed {'after' if after else 'before'} its effect"
 
 
 async def test_out_of_budget_the_task_stays_active_and_main_serves_what_was_green() -> None:

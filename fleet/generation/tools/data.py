@@ -121,7 +121,7 @@ async def _on_dev(bench: Workbench, asked: RunSql) -> tuple[str, SqlResult]:
 
 def table(result: SqlResult) -> str:
     """The head, then a JSON list per row, as many as fit."""
-    head = f"{result.row_count} rows"
+    head = f"{result.row_count} row{'' if result.row_count == 1 else 's'}"
     if result.columns:
         head += f": {', '.join(result.columns)}"
     lines, size, truncated = [head], 0, result.truncated

@@ -23,7 +23,11 @@ TESTS_TIMEOUT_S = 120.0
 MAX_PAGE_CHARS = 3_000
 MAX_ENTRIES = 20
 _MAX_ENTRY_CHARS = 500
+_MAX_ENTRY_LINES = 5
 _NO_COLOUR = {"NO_COLOR": "1", "CI": "1"}
+# What Vite and React themselves say on every page in development.
+_NOISE = ("[vite] connect", "%cDownload the React DevTools")
+_PLACEHOLDER = re.compile(r"%[oOscdif]\s")
 _SPECIAL = re.compile(r"[.*+?^${}()|\[\]\\/]")
 
 
@@ -101,7 +105,7 @@ def live_tools(bench: Workbench) -> list[Tool[Any]]:
         if arguments.source == "browser":
             if not seen:
                 return "No page was opened yet; open_page opens one."
-            lines = [*map(_entry, seen[0].console), *map(_request, seen[0].failed_requests)]
+            lines = [*_console(seen[0]), *map(_request, seen[0].failed_requests)]
             return "\n".join(lines[-arguments.lines :]) or "The console is empty."
         logged = await twin.logs(arguments.lines)
         return logged or "Nothing is logged. call_procedure or open_page starts the app."
@@ -138,8 +142,8 @@ def page_text(report: PageReport) -> str:
         f"HTTP {report.status}, title {report.title!r}, {report.visible_elements} visible elements"
         + (", it did not come to rest in time" if report.timed_out else "")
     ]
-    if report.console:
-        lines += ["Console:", *_few([_entry(e) for e in report.console])]
+    if console := _console(report):
+        lines += ["Console:", *_few(console)]
     if report.failed_requests:
         lines += ["Failed requests:", *_few([_request(r) for r in report.failed_requests])]
     if report.repeated:
@@ -150,6 +154,10 @@ def page_text(report: PageReport) -> str:
     return "\n".join(lines)
 
 
+def _console(report: PageReport) -> list[str]:
+    return [_entry(e) for e in report.console if not e.text.startswith(_NOISE)]
+
+
 def _few(lines: list[str]) -> list[str]:
     more = len(lines) - MAX_ENTRIES
     return lines[:MAX_ENTRIES] + ([f"- [{more} more]"] if more > 0 else [])
@@ -157,7 +165,9 @@ def _few(lines: list[str]) -> list[str]:
 
 def _entry(entry: ConsoleEntry) -> str:
     source = f" ({entry.source})" if entry.source else ""
-    return f"- {entry.level}: {entry.text[:_MAX_ENTRY_CHARS]}{source}"
+    lines = [line.strip() for line in _PLACEHOLDER.sub("", entry.text).splitlines()]
+    text = "\n  ".join([line for line in lines if line][:_MAX_ENTRY_LINES])
+    return f"- {entry.level}: {text[:_MAX_ENTRY_CHARS]}{source}"
 
 
 def _request(request: FailedRequest) -> str:

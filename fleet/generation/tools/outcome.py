@@ -36,7 +36,7 @@ def typecheck_run(result: CommandResult) -> tuple[CheckRun, str]:
     if more > 0:
         shown = [m[0] for m in found[:MAX_DIAGNOSTICS]]
         shown.append(f"[{more} more; mend these first]")
-    head = f"{len(found)} type errors in {files} files, {_took(result)}"
+    head = f"Type errors: {len(found)} in {files} file(s), {_took(result)}"
     return run, bounded("\n".join([head, *shown]), MAX_OUTPUT_CHARS)
 
 

@@ -83,7 +83,7 @@ async def _change(bench: Workbench, change: PackageChange) -> str:
             workspace.back_to(mark)
     for line in changes:
         bench.notes.package(line)
-    return bounded(f"Installed: {', '.join(changes)}.", 2_000)
+    return bounded(f"Changed: {', '.join(changes)}.", 2_000)
 
 
 def differences(before: PackageManifest, after: PackageManifest) -> list[str]:

@@ -26,8 +26,6 @@ _OPENING = re.compile(
     re.M,
 )
 _NAME = re.compile(r'"(?:name|tool|tool_name|function)"\s*:\s*"([^"\\]{1,80})"')
-_PARAMETER = re.compile(r"<parameter=([\w.:-]{1,80})>\n?(.*?)\n?</parameter>", re.S)
-_PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.S)
 _MISTRAL = re.compile(r"\s*([\w.:-]{1,80})\s*(?:\[ARGS\])?\s*(?=\{)")
 _NAME_KEYS = ("name", "tool", "tool_name")
 _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "tool_input")
@@ -131,7 +129,9 @@ class _Reader:
         name = name.partition("<")[0].strip()
         if not (proper := self._proper(name)):
             return None
-        arguments = json.dumps(dict(_PAIR.findall(body if "\n" not in body.strip() else rest)))
+        arguments = json.dumps(
+            _pairs(rest or body, "<arg_key>", "</arg_key>", "<arg_value>", "</arg_value>")
+        )
         end = closing + len("</tool_call>") if closing >= 0 else len(self._text)
         return [RawCall(proper, arguments, cut=closing < 0)], end
 
@@ -142,7 +142,7 @@ class _Reader:
         body = self._text[at : closing if closing >= 0 else len(self._text)]
         end = closing + len("</function>") if closing >= 0 else len(self._text)
         if "<parameter=" in body:
-            arguments = json.dumps(dict(_PARAMETER.findall(body)))
+            arguments = json.dumps(_pairs(body, "<parameter=", ">", "", "</parameter>"))
             return [RawCall(proper, arguments, cut=closing < 0)], end
         value = decode_first(body)
         if value is not None and closing < 0:
@@ -204,6 +204,22 @@ class _Reader:
         """After the closing tag, if only white space stands before it."""
         match = re.compile(r"\s*" + re.escape(closing)).match(self._text, at)
         return match.end() if match else at
+
+
+def _pairs(body: str, *marks: str) -> dict[str, str]:
+    """Names and values between four marks, in one pass; a pair that does not end is left out."""
+    found: dict[str, str] = {}
+    at = 0
+    while True:
+        ends: list[int] = []
+        for mark in marks:
+            at = body.find(mark, at)
+            if at < 0:
+                return found
+            ends += [at, at := at + len(mark)]
+        name = body[ends[1] : ends[2]].strip()
+        value = body[ends[5] : ends[6]]
+        found[name] = value.removeprefix("\n").removesuffix("\n")
 
 
 def _listed(value: JsonValue) -> list[JsonValue]:

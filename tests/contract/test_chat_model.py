@@ -321,3 +321,50 @@ async def test_the_history_sent_stays_valid_after_a_malformed_call(endpoint: End
     assert json.loads(sent["arguments"]) == {"malformed_arguments": "{oops"}
     assert sent["name"] == "unnamed_tool"
     assert endpoint.bodies[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_thinking_is_counted_and_a_refusal_kept(endpoint: Endpoint) -> None:
+    endpoint.handler = saying(
+        chunk({"role": "assistant", "reasoning_content": "Hmm. "}),
+        chunk({"reasoning": "Well."}),
+        chunk({"refusal": "I will "}),
+        chunk({"refusal": "not."}),
+        chunk({}, "stop"),
+    )
+    answer = await endpoint.model().complete(REQUEST)
+    assert (answer.reasoning_chars, answer.refusal) == (10, "I will not.")
+    assert answer.message.content == ""
+
+
+async def test_a_model_without_tools_is_told_with_what_to_do(endpoint: Endpoint) -> None:
+    async def handler(http: web.Request, _: int) -> web.StreamResponse:
+        said = "registry/gemma:2b does not support tools"
+        return web.json_response({"error": {"message": said}}, status=400)
+
+    endpoint.handler = handler
+    with pytest.raises(ModelError, match="takes no tools") as caught:
+        await endpoint.model().complete(REQUEST)
+    assert "APPFLEET_CODING_MODEL" in caught.value.action
+    assert not caught.value.retryable
+    assert len(endpoint.bodies) == 1
+
+
+async def test_an_endpoint_is_asked_in_its_own_dialect_from_its_first_refusal_on(
+    endpoint: Endpoint,
+) -> None:
+    async def handler(http: web.Request, _: int) -> web.StreamResponse:
+        body = endpoint.bodies[-1]
+        wrong = next((k for k in ("max_tokens", "temperature") if k in body), None)
+        if wrong:
+            use = "Use 'max_completion_tokens' instead." if wrong == "max_tokens" else ""
+            said = f"Unsupported parameter: '{wrong}'. {use}"
+            return web.json_response({"error": {"message": said}}, status=400)
+        return await sse(http, list(DONE))
+
+    endpoint.handler = handler
+    model = endpoint.model(max_retries=0)
+    assert (await model.complete(REQUEST)).message.content == "Hello"
+    assert len(endpoint.bodies) == 3
+    await model.complete(REQUEST)
+    assert len(endpoint.bodies) == 4
+    assert endpoint.bodies[-1]["max_completion_tokens"] == REQUEST.max_tokens

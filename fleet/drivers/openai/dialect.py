@@ -17,7 +17,7 @@ _ORDER = re.compile(
 )
 _NO_TOOLS = re.compile(
     r"(?:does ?n[o']t|do not|not) support (?:the )?(?:use of )?(?:tool|function)"
-    r"|(?:tools?|function call(?:ing|s)?|tool use)[^.\n]{0,60}"
+    r"|\b(?:tools?|function call(?:ing|s)?|tool use)\b(?! choice)[^.\n]{0,60}"
     r"(?:not (?:been )?(?:supported|enabled|available)|unsupported)"
     r"|enable-auto-tool-choice|requires? --?-?(?:jinja|tool-call-parser)"
     r"|unsupported[^.\n]{0,20}tools",

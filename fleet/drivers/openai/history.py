@@ -105,9 +105,9 @@ def _with_unique_ids(messages: Sequence[ChatMessage]) -> list[ChatMessage]:
 
 def _clean(message: ChatMessage) -> ChatMessage:
     content = legible(message.content)
-    if not content.strip() and not message.tool_calls:
-        content = {Role.TOOL: NO_OUTPUT, Role.ASSISTANT: NO_ANSWER}.get(message.role, NO_TEXT)
     calls = message.tool_calls if message.role is Role.ASSISTANT else ()
+    if not content.strip() and not calls:
+        content = {Role.TOOL: NO_OUTPUT, Role.ASSISTANT: NO_ANSWER}.get(message.role, NO_TEXT)
     return message.model_copy(update={"content": content, "tool_calls": calls})
 
 

@@ -83,6 +83,9 @@ class Runtime(world.Runtime):
     async def start(self, workload: Any) -> WorkloadStatus:
         return WorkloadStatus(id=workload.id, state=WorkloadState.AWAKE, socket="/tmp/app.sock")
 
+    async def status(self, workload: Any) -> WorkloadStatus:
+        return WorkloadStatus(id=workload, state=WorkloadState.AWAKE, socket="/tmp/app.sock")
+
     async def logs(self, workload: str, lines: int) -> str:
         return "Listening"
 
@@ -122,7 +125,7 @@ class ToolBench:
     store: MemoryStore
     notes: Notes = field(default_factory=Notes)
 
-    async def ask(self, name: str, **arguments: Any) -> str:
+    async def ask(self, name: str, /, **arguments: Any) -> str:
         call = ToolCall(id="c", name=name, arguments=json.dumps(arguments))
         result = await self.tools.call(call)
         assert result.failed is result.content.startswith("Error: ")

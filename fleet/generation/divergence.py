@@ -15,7 +15,17 @@ from fleet.generation.transcript import RecordedStep, RecordedTask, Transcript
 
 MAX_SHOWN = 160
 # Facts that decide what comes next; the others are for readers.
-FACTS = ("accepted", "refused", "claimed", "problem", "spiral", "failed", "green", "fingerprints")
+FACTS = (
+    "accepted",
+    "refused",
+    "claimed",
+    "problem",
+    "spiral",
+    "failed",
+    "green",
+    "fingerprints",
+    "notes",
+)
 
 
 class Divergence(Frozen):
@@ -34,7 +44,7 @@ class Divergence(Frozen):
 
 def differences(recorded: Transcript, now: Transcript) -> list[Divergence]:
     """In the order of the steps, the end last."""
-    before, after = _Commits(recorded), _Commits(now)
+    commits = _Commits(recorded, now)
     found: list[Divergence] = []
     for old, new in zip_longest(recorded.steps, now.steps):
         if old is None or new is None:
@@ -43,11 +53,11 @@ def differences(recorded: Transcript, now: Transcript) -> list[Divergence]:
             break
         found += [
             Divergence(step=old.number, what=what, **_pair(a, b))
-            for what, a, b in _of_step(old, new, before, after)
+            for what, a, b in _of_step(old, new, commits)
         ]
     ends = [
         ("end", recorded.state.value, now.state.value),
-        ("end", before.out_of(recorded.explanation), after.out_of(now.explanation)),
+        ("end", commits.out_of(recorded.explanation), commits.out_of(now.explanation)),
     ]
     ends += [("end", _task(a), _task(b)) for a, b in zip_longest(recorded.tasks, now.tasks)]
     found += [Divergence(step=0, what=w, **_pair(a, b)) for w, a, b in ends if a != b]
@@ -55,18 +65,14 @@ def differences(recorded: Transcript, now: Transcript) -> list[Divergence]:
 
 
 class _Commits:
-    """Replaces a transcript's commit ids in its texts by their numbers."""
+    """Replaces commit ids in texts by their numbers. Recorded results of live tools keep theirs in
+    a replay, so each transcript may quote the other's."""
 
-    def __init__(self, transcript: Transcript) -> None:
-        ids: list[str] = []
-        for step in transcript.steps:
-            for name in ("base", "commit"):
-                value = step.facts.get(name)
-                if isinstance(value, str) and value not in ids:
-                    ids.append(value)
+    def __init__(self, *transcripts: Transcript) -> None:
         self._ids = {
             part: f"‹commit {number}›"
-            for number, commit in enumerate(ids)
+            for transcript in transcripts
+            for number, commit in enumerate(_commits(transcript))
             for part in (commit, commit[:12], commit[:8])
         }
         longest = sorted(self._ids, key=len, reverse=True)
@@ -78,8 +84,14 @@ class _Commits:
         return self._pattern.sub(lambda match: self._ids[match[0]], text)
 
 
+def _commits(transcript: Transcript) -> list[str]:
+    """In the order in which they were first named."""
+    named = (s.facts.get(name) for s in transcript.steps for name in ("base", "commit"))
+    return list(dict.fromkeys(value for value in named if isinstance(value, str)))
+
+
 def _of_step(
-    old: RecordedStep, new: RecordedStep, before: _Commits, after: _Commits
+    old: RecordedStep, new: RecordedStep, commits: _Commits
 ) -> Iterator[tuple[str, str, str]]:
     """(what, recorded, now) of whatever differs."""
     pairs = [
@@ -89,9 +101,9 @@ def _of_step(
         ("writes", str(old.writes), str(new.writes)),
     ]
     for a, b in zip_longest(old.messages, new.messages):
-        pairs.append((_what(a or b), before.out_of(_text(a)), after.out_of(_text(b))))
+        pairs.append((_what(a or b), commits.out_of(_text(a)), commits.out_of(_text(b))))
     pairs += [
-        (f"fact {name}", before.out_of(_fact(old, name)), after.out_of(_fact(new, name)))
+        (f"fact {name}", commits.out_of(_fact(old, name)), commits.out_of(_fact(new, name)))
         for name in FACTS
     ]
     return ((what, a, b) for what, a, b in pairs if a != b)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from fleet.domain.verdict import (
     GateRequest,
     Verdict,
 )
+from fleet.domain.workload import PackageChange, PackageManifest
 from fleet.errors import ModelError
 from fleet.generation.transcript import Transcript, export, read_transcript, transcript_text
 from fleet.ports import OnCheck, OnText
@@ -44,6 +46,8 @@ BLUEPRINTS: dict[str, tuple[str, Sequence[str]]] = {
         ("A CRM: customers with name and email", "Add a phone to customers"),
     ),
     "blueprint-type-error": ("blueprint+type-error", ("A pomodoro timer",)),
+    "blueprint-scope-escape": ("blueprint+scope-escape", ("A pomodoro timer",)),
+    "blueprint-risky-sql": ("blueprint+risky-sql", ("A pomodoro timer",)),
 }
 
 
@@ -96,6 +100,13 @@ class TypeGate:
         return Verdict(commit=request.commit, results=(result,), elapsed_s=0.5)
 
 
+async def add_packages(manifest: PackageManifest, change: PackageChange) -> PackageManifest:
+    """As npm would, had every package one version."""
+    package = json.loads(manifest.package)
+    package["dependencies"] = {name: "4.1.0" for name in change.add}
+    return PackageManifest(package=json.dumps(package) + "\n", lock='{"lockfileVersion": 3}\n')
+
+
 def _endless(said: Sequence[Completion]) -> Iterator[Completion]:
     yield from said
     while True:
@@ -105,6 +116,8 @@ def _endless(said: Sequence[Completion]) -> Iterator[Completion]:
 async def record_shape(shape: Shape) -> Transcript:
     settings = {"lease_ttl_s": LEASE_TTL_S, "max_task_attempts": 3, **shape.settings}
     world = World(Scripted(shape), generation_world.Settings(**settings))
+    runtime: Any = world.runtime
+    runtime.change_packages = add_packages
     build = await _run(world, shape.messages)
     for _ in range(shape.continues):
         await world.store.continue_build(build.id)

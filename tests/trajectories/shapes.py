@@ -177,6 +177,30 @@ SHAPES: dict[str, Shape] = {
         ),
         messages=("A list of customers", "Call them clients"),
     ),
+    "packages-and-notes": Shape(
+        (
+            calls(
+                ("note_decision", {"text": "Rows are kept in one table."}),
+                ("take_checkpoint", {"reason": "before anything is changed"}),
+                ("add_package", {"names": "zod"}),
+                ("run_sql", {"sql": "drop table customers", "write": "true"}),
+            ),
+            calls(write("README.md", "# Customers\n")),
+            calls(
+                (
+                    "write_file",
+                    {
+                        "path": "README.md",
+                        "content": "# Customers\n",
+                        "reason_outside_scope": "The page's name has to stand in the read-me too.",
+                    },
+                )
+            ),
+            *DONE,
+        ),
+        architect=(calls(plan(task("The list", "src/**"))),),
+        problems=frozenset({"wrong_types"}),
+    ),
     "live-tools": Shape(
         (
             calls(

@@ -120,8 +120,10 @@ async def open_workshop() -> AsyncIterator[Workshop]:
     """Closed, it leaves no process and no file."""
     root = Path(tempfile.mkdtemp(prefix="af", dir="/tmp"))
     git = GitRepositories(root / "git")
-    timelines = LocalTimelines(root / "data", root / "run", _IDLE_TIMEOUT_S)
-    runtime = BubblewrapRuntime(root / "data", root / "run", git, timelines, Limits())
+    # Control groups are named after this folder: two workshops at once must not share them.
+    run_dir = root / root.name
+    timelines = LocalTimelines(root / "data", run_dir, _IDLE_TIMEOUT_S)
+    runtime = BubblewrapRuntime(root / "data", run_dir, git, timelines, Limits())
     browser = ChromiumBrowser()
     store = MemoryStore()
     gate = Gate(

@@ -23,7 +23,7 @@ from actors.proxy import (
     verifier_names,
 )
 from fleet.domain.catalog import CatalogNote
-from fleet.ports import Scaffold
+from fleet.ports import Browser, Gatekeeper, Runtime, Scaffold, Timelines
 from fleet.settings import Settings
 
 # num_cpus=0: these actors wait far more than they compute, and must never queue for a core.
@@ -56,11 +56,16 @@ def start_actors(
         handles[name] = _VerifierActor.options(**options(name)).remote(
             settings, timelines, runtime, scaffold
         )
-    gatekeeper = RemoteGatekeeper(verifier_names(settings))
-    visitor = RemoteBrowser(verifier_names(settings))
+    pool = verifier_names(settings)
+    ports: tuple[Timelines, Runtime, Gatekeeper, Browser] = (
+        timelines,
+        runtime,
+        RemoteGatekeeper(pool),
+        RemoteBrowser(pool),
+    )
     for name in producer_names(settings):
         handles[name] = _ProducerHostActor.options(**options(name)).remote(
-            name, settings, (timelines, runtime, gatekeeper, visitor), (scaffold, catalog)
+            name, settings, ports, (scaffold, catalog)
         )
     chores: tuple[Callable[[], Awaitable[object]], ...] = (
         *(partial(call_actor, name, "ready") for name in producer_names(settings)),

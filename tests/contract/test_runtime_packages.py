@@ -6,6 +6,7 @@ Needs npm's registry, as `make setup` does.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator
@@ -135,6 +136,17 @@ async def test_what_cannot_be_is_refused_with_what_to_do(
         await runtime.change_packages(scaffold(), change)
     assert told in str(refusal.value) and refusal.value.action
     assert "http" not in str(refusal.value) and "/stores/" not in str(refusal.value)
+
+
+async def test_what_a_killed_change_left_is_removed_by_a_later_one(
+    runtime: BubblewrapRuntime, folder: Path
+) -> None:
+    old, young = (folder / "stores" / f".changing-{name}" for name in ("old", "young"))
+    for left in (old, young):
+        left.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    await runtime.change_packages(EMPTY, PackageChange(add=("is-odd@3.0.1",)))
+    assert not old.exists() and young.exists()
 
 
 @pytest.mark.parametrize(

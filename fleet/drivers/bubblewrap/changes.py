@@ -24,6 +24,7 @@ from fleet.drivers.bubblewrap.packages import (
     refuse_foreign_sources,
     refuse_foreign_specs,
 )
+from fleet.drivers.bubblewrap.store import remove_leftovers
 from fleet.errors import InfrastructureError, InvalidInput, WorkloadCrashed
 
 RESOLVE_TIMEOUT_S = 60.0
@@ -71,6 +72,7 @@ def changed_packages(
             f"One change names 1 to {MAX_CHANGES} packages.", action="Send fewer at once."
         )
     root.mkdir(parents=True, exist_ok=True)
+    remove_leftovers(root)
     with tempfile.TemporaryDirectory(prefix=".changing-", dir=root) as name:
         folder = Path(name)
         (folder / "package.json").write_text(manifest.package)

@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import structlog
@@ -38,6 +38,8 @@ PREBUNDLE_TIMEOUT_S = 120
 # npm's codes for a package.json or lock file that is wrong; anything else is not the app's fault.
 _APP_FAULTS = ("EUSAGE", "E404", "ETARGET", "EINTEGRITY", "EJSONPARSE", "ERESOLVE", "EBADPLATFORM")
 _MAX_LOG_CHARS = 2_000
+LEFTOVER_AGE_S = 3_600
+_UNFINISHED = (".making-", ".staged-", ".changing-")
 
 
 class NodeStore:
@@ -63,6 +65,7 @@ class NodeStore:
             if entry.exists():
                 return
             began = time.monotonic()
+            remove_leftovers(self._root)
             making = Path(tempfile.mkdtemp(prefix=".making-", dir=self._root))
             try:
                 making.chmod(0o755)
@@ -150,6 +153,16 @@ def _stage(app: Path, into: Path) -> Path:
             shutil.copyfile(app / name, into / name)
     (into / "node_modules").mkdir()
     return into
+
+
+def remove_leftovers(root: Path) -> None:
+    """What a killed process had in the making; nothing takes that long."""
+    before = time.time() - LEFTOVER_AGE_S
+    for prefix in _UNFINISHED:
+        for folder in root.glob(f"{prefix}*"):
+            with suppress(FileNotFoundError):  # its own maker has removed it
+                if folder.stat().st_mtime < before:
+                    shutil.rmtree(folder)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ _OUT_OF_MEMORY = re.compile(r"more memory than it may|JavaScript heap out of mem
 _LOG_LINES = 8
 _MOST_NAMES = 40
 _SERVER_ENTRY = "server/main.ts"
-SERVER_ERROR, MISSING = "server-error", "missing-procedure"
+SERVER_ERROR, MISSING, NO_ANSWER = "server-error", "missing-procedure", "no-answer"
 
 
 def judge_answer(procedure: Procedure, answer: Answer, when: str = "") -> list[Finding]:
@@ -39,7 +39,7 @@ def judge_answer(procedure: Procedure, answer: Answer, when: str = "") -> list[F
         return [finding(name, code, message, shown=shown)]
 
     if answer.status == 0:
-        return red("no-answer", f"{answer.failure}{when}")
+        return red(NO_ANSWER, f"{answer.failure}{when}")
     error = error_of(answer)
     message = str(error.get("message", ""))
     code = code_of(answer)
@@ -149,6 +149,16 @@ def judge_crash(crash: WorkloadCrashed, *, running: bool = False) -> Finding:
     )
 
 
+def told_as_end(findings: Sequence[Finding], ended: Sequence[Finding]) -> list[Finding]:
+    """What an app left unanswered because it ended is its end's evidence, not evidence itself."""
+    silent = [found.where for found in findings if found.code == NO_ANSWER]
+    asked = f"{silent[0]} was asked last.\n" if silent else ""
+    told = [
+        finding(f.where, f.code, f.message, line=f.line, shown=f"{asked}{f.excerpt}") for f in ended
+    ]
+    return [found for found in findings if found.code != NO_ANSWER] + told
+
+
 def judge_migration(failure: MigrationFailed, subject: Subject) -> Finding:
     lines = subject.files.get(failure.path, "").splitlines()
     shown = lines[failure.line - 1] if 0 < failure.line <= len(lines) else ""
@@ -176,8 +186,12 @@ def with_registered(found: Finding, declared: Sequence[str], registered: Sequenc
     """Where a missing procedure's work may have gone: to a name that nobody declared."""
     spare = [name for name in registered if name not in declared]
     last = found.where.rpartition(".")[2]
-    likely = [name for name in spare if name.rpartition(".")[2] == last]
-    likely += [n for n in difflib.get_close_matches(found.where, spare, n=2) if n not in likely]
+    likely = (
+        [name for name in spare if name.rpartition(".")[2] == last and name.endswith(found.where)]
+        or [name for name in spare if name.rpartition(".")[2] == last]
+        or [name for name in spare if name.rpartition(".")[2].startswith(last)]
+        or difflib.get_close_matches(found.where, spare, n=2)
+    )
     hint = f" Is it {' or '.join(likely)}?" if likely else ""
     names = ", ".join(registered[:_MOST_NAMES]) or "nothing"
     return finding(

@@ -23,6 +23,7 @@ from fleet.errors import SqlFailed
 from fleet.ports import Timelines
 from fleet.verification.answers import (
     MISSING,
+    NO_ANSWER,
     SERVER_ERROR,
     code_of,
     data_of,
@@ -255,7 +256,7 @@ async def _late(prober: Prober, when: str = "") -> list[Finding]:
 
 def _errors(findings: list[Finding]) -> list[Finding]:
     """What an app may not do whatever the input is."""
-    return [found for found in findings if found.code in (SERVER_ERROR, "no-answer")]
+    return [found for found in findings if found.code in (SERVER_ERROR, NO_ANSWER)]
 
 
 def _removes(procedure: Procedure) -> bool:

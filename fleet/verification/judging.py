@@ -22,7 +22,7 @@ from fleet.errors import (
     WorkloadCrashed,
 )
 from fleet.ports import Browser, Clock, OnCheck, Runtime, Store, Timelines
-from fleet.verification.answers import judge_crash, judge_migration
+from fleet.verification.answers import NO_ANSWER, judge_crash, judge_migration, told_as_end
 from fleet.verification.artefacts import with_log
 from fleet.verification.browse import browser_files_changed, check_browse
 from fleet.verification.bundle import BUNDLE, SourceMappedBrowser, judge_bundle
@@ -120,6 +120,8 @@ class Judging:
         }
         self._after_contract = asyncio.Event()
         self._after_pages = asyncio.Event()
+        self._turned_red = asyncio.Event()
+        self._app_ended = False
         self._why_stopped = ""
         self._faults: list[InfrastructureError] = []
 
@@ -167,6 +169,8 @@ class Judging:
 
     def _add(self, result: CheckResult) -> None:
         self.results[result.check] = result
+        if self._red:
+            self._turned_red.set()
         if self._on_check is not None:
             self._on_check(result)
 
@@ -262,17 +266,26 @@ class Judging:
         findings: list[Finding] = []
         async with self._timed("contract"), self._deadline(CheckName.CONTRACT, findings):
             findings += await check.before_pages()
-        findings += await self._soundness.app(suspect=bool(findings))
+        findings = await self._unless_ended(findings)
         elapsed_s = self.phases["contract"]
         self._after_contract.set()
         if not findings:
-            await self._after_pages.wait()
-        if not findings and not self._red:
+            # Nor does it wait for pages once the verdict is red: its evidence may help the mend.
+            await _first_of(self._after_pages, self._turned_red)
             async with self._timed("contract_end"), self._deadline(CheckName.CONTRACT, findings):
                 findings += await check.after_pages()
-            findings += await self._soundness.app(suspect=bool(findings))
+            findings = await self._unless_ended(findings)
             elapsed_s += self.phases["contract_end"]
         return judged(CheckName.CONTRACT, findings, elapsed_s)
+
+    async def _unless_ended(self, findings: list[Finding]) -> list[Finding]:
+        """What an ended app left unanswered is told as its end, once."""
+        silent = any(found.code == NO_ANSWER for found in findings)
+        ended = await self._soundness.app(suspect=bool(findings), silent=silent)
+        if not ended:
+            return findings
+        self._app_ended = True
+        return told_as_end(findings, ended)
 
     def _live_app(self, socket: str) -> LiveApp:
         sandbox = self._sandboxes[CheckName.CONTRACT]
@@ -288,6 +301,8 @@ class Judging:
         # Pages and probes share one schema: a page would otherwise see rows come and go.
         socket = await asyncio.shield(stages.started)
         await self._after_contract.wait()
+        if self._app_ended:
+            return blocked(CheckName.BROWSE, "The app ended by itself while it was asked.")
         unbundled = await asyncio.shield(stages.bundled)
         if unbundled:
             return judged(CheckName.BROWSE, unbundled, self.phases["bundle"])
@@ -360,6 +375,16 @@ class Judging:
             yield
         finally:
             self.phases[phase] = round(self._tools.clock.monotonic() - started, 3)
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    """The check's caller sets the deadline: each event comes at the latest with it."""
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
 
 
 async def _unwind(tasks: Sequence[asyncio.Task[Any]]) -> None:

@@ -13,6 +13,7 @@ from fleet.verification.twin import Twin
 
 _NOTHING = Command(argv=("node", "-e", "0"), timeout_s=10.0)
 _CONTROL_S = 15.0
+_LOOKS, _LOOK_AGAIN_S = 20, 0.05
 _SERVER_STARTED = "select pg_postmaster_start_time()::text"
 
 
@@ -33,9 +34,15 @@ class Soundness:
         if await self._started() != self._server_started:
             raise InfrastructureError("The twin's database was ended while it was in use.")
 
-    async def app(self, *, suspect: bool) -> list[Finding]:
-        """A finding when the app has ended by itself. `suspect`: something is wrong with it."""
+    async def app(self, *, suspect: bool, silent: bool = False) -> list[Finding]:
+        """A finding when the app has ended by itself. `suspect`: something is wrong with it;
+        `silent`: it left a call unanswered, so that its end may be on its way to us."""
         status = await self._runtime.status(self._twin.workload.id)
+        for _ in range(_LOOKS if silent else 0):
+            if status.state is not WorkloadState.AWAKE:
+                break
+            await asyncio.sleep(_LOOK_AGAIN_S)  # a runtime tells nobody when a workload ends
+            status = await self._runtime.status(self._twin.workload.id)
         if status.state is WorkloadState.CRASHED and not status.killed:
             why, _, log = status.explanation.partition("\n")
             return [judge_crash(WorkloadCrashed(why, log=log), running=True)]

@@ -106,7 +106,7 @@ def gate(
     world: tuple[Timelines, Runtime, Browser, Scaffold],
 ) -> Gate:
     from fleet.verification.gate import Gate
-    from fleet.verification.judging import Patience
+    from fleet.verification.stages import Patience
 
     timelines, runtime, browser_, scaffold = world
     return Gate(

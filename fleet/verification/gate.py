@@ -26,8 +26,9 @@ from fleet.ports import (
     Timelines,
 )
 from fleet.verification.artefacts import forget_missing, prune, run_folder
-from fleet.verification.judging import Judging, Patience, Tools
+from fleet.verification.judging import Judging
 from fleet.verification.memory import digest_of, recalled, verdict_key, worth_remembering
+from fleet.verification.stages import Patience, Tools
 from fleet.verification.subject import Subject, inside, prefix_of
 from fleet.verification.twin import Twin, has_leftovers, register_twin, remove_twin, twin_of
 

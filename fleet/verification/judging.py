@@ -8,96 +8,32 @@ their evidence, and are cut when it is over. What the platform could not do is n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
+from fleet.domain.page import PageVisit
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding
-from fleet.errors import (
-    AppError,
-    InfrastructureError,
-    MigrationFailed,
-    SetupError,
-    WorkloadCrashed,
-)
-from fleet.ports import Browser, Clock, OnCheck, Runtime, Store, Timelines
-from fleet.verification.answers import NO_ANSWER, judge_crash, judge_migration, told_as_end
+from fleet.errors import AppError, InfrastructureError, SetupError, WorkloadCrashed
+from fleet.ports import OnCheck
+from fleet.verification.answers import NO_ANSWER, judge_crash, told_as_end
 from fleet.verification.artefacts import with_log
-from fleet.verification.browse import browser_files_changed, check_browse
-from fleet.verification.bundle import BUNDLE, SourceMappedBrowser, judge_bundle
+from fleet.verification.browse import check_browse
+from fleet.verification.bundle import SourceMappedBrowser
 from fleet.verification.contract import ContractCheck, LiveApp
 from fleet.verification.evidence import blocked, cut, finding, judged, not_run
 from fleet.verification.sandbox import Sandbox
 from fleet.verification.soundness import Soundness
+from fleet.verification.stages import Stages, Stopped, Tools, unwind
 from fleet.verification.subject import Subject
 from fleet.verification.tests import check_tests
-from fleet.verification.twin import Twin, branch_twin
+from fleet.verification.twin import Twin
 from fleet.verification.typescript import check_typescript
 
-_UNWIND_S = 10.0
 _LOG_LINES = 5_000
+_VISIT_S = 10.0
 _SERVER = "server/main.ts"
 _NEED_THE_APP = (CheckName.TESTS, CheckName.BROWSE)
-
-
-@dataclass(frozen=True)
-class Patience:
-    """Seconds: each check's deadline, and what a red verdict waits for the others' evidence.
-
-    The grace is at least `grace_s`, and as long as it took to become red: a slow machine or app
-    slows all checks alike, and a mend that knows all that is wrong saves a whole attempt.
-    """
-
-    typescript_s: float = 60.0
-    contract_s: float = 60.0
-    tests_s: float = 60.0
-    browse_s: float = 60.0
-    grace_s: float = 3.0
-
-    def of(self, check: CheckName) -> float:
-        return {
-            CheckName.TYPESCRIPT: self.typescript_s,
-            CheckName.CONTRACT: self.contract_s,
-            CheckName.TESTS: self.tests_s,
-            CheckName.BROWSE: self.browse_s,
-        }[check]
-
-
-@dataclass(frozen=True)
-class Tools:
-    """What a run works with."""
-
-    store: Store
-    timelines: Timelines
-    runtime: Runtime
-    browser: Browser
-    clock: Clock
-    patience: Patience
-
-
-@dataclass(frozen=True)
-class _Stages:
-    """What the checks wait for. Each may raise `_Stopped`."""
-
-    prepared: asyncio.Task[None]
-    branched: asyncio.Task[None]
-    migrated: asyncio.Task[None]
-    started: asyncio.Task[str]  # the app's socket
-    bundled: asyncio.Task[list[Finding]]
-
-    @property
-    def all(self) -> tuple[asyncio.Task[Any], ...]:
-        return (self.prepared, self.branched, self.migrated, self.started, self.bundled)
-
-
-class _Stopped(Exception):
-    """The app cannot be run: `findings` say why, `why` tells the checks that need it."""
-
-    def __init__(self, findings: list[Finding], why: str) -> None:
-        super().__init__(why)
-        self.findings = findings
-        self.why = why
 
 
 class Judging:
@@ -113,6 +49,7 @@ class Judging:
         self._tools = tools
         self._on_check = on_check
         self._workload = twin.workload.id
+        self._stages: Stages
         self._soundness = Soundness(tools.timelines, tools.runtime, twin)
         self._sandboxes = {
             check: Sandbox(tools.runtime, tools.patience.of(check), self._soundness.control)
@@ -127,7 +64,9 @@ class Judging:
 
     async def run(self) -> None:
         """Raises InfrastructureError when a check could not judge and no other found a fault."""
-        stages = self._stages()
+        sandbox = self._sandboxes[CheckName.BROWSE]
+        stages = Stages(self._subject, self._twin, self._tools, self._soundness, sandbox)
+        self._stages, self.phases = stages, stages.phases
         checks = {
             asyncio.create_task(self._check(check, work), name=f"check {check}"): check
             for check, work in self._work(stages).items()
@@ -135,7 +74,7 @@ class Judging:
         try:
             await self._collect(checks)
         finally:
-            await _unwind([*checks, *stages.all])
+            await unwind([*checks, *stages.all])
         if self._faults and not self._red:
             raise self._faults[0]
 
@@ -174,64 +113,9 @@ class Judging:
         if self._on_check is not None:
             self._on_check(result)
 
-    # What the checks wait for
-
-    def _stages(self) -> _Stages:
-        prepared = asyncio.create_task(self._prepare(), name="prepare")
-        branched = asyncio.create_task(self._branch(), name="branch")
-        migrated = asyncio.create_task(self._migrate(branched), name="migrate")
-        started = asyncio.create_task(self._start(prepared, migrated), name="start")
-        bundled = asyncio.create_task(self._bundle(prepared, branched), name="bundle")
-        return _Stages(prepared, branched, migrated, started, bundled)
-
-    async def _prepare(self) -> None:
-        async with self._timed("prepare"):
-            try:
-                await self._tools.runtime.prepare(self._twin.workload)
-            except WorkloadCrashed as crash:
-                why = "The app's tree cannot be prepared."
-                raise _Stopped([judge_crash(crash)], why) from crash
-
-    async def _branch(self) -> None:
-        async with self._timed("branch"):
-            await branch_twin(self._twin, self._tools.store, self._tools.timelines)
-
-    async def _migrate(self, branched: asyncio.Task[None]) -> None:
-        await asyncio.shield(branched)
-        async with self._timed("migrate"):
-            try:
-                await self._tools.timelines.migrate(self._twin.endpoint, self._subject.migrations)
-            except MigrationFailed as failure:
-                found = [judge_migration(failure, self._subject)]
-                raise _Stopped(found, "A migration fails, so the app was not started.") from failure
-        await self._soundness.begin()
-
-    async def _start(self, prepared: asyncio.Task[None], migrated: asyncio.Task[None]) -> str:
-        await asyncio.shield(prepared)
-        await asyncio.shield(migrated)
-        async with self._timed("start"):
-            try:
-                status = await self._tools.runtime.start(self._twin.workload)
-            except WorkloadCrashed as crash:
-                raise _Stopped([judge_crash(crash)], "The app does not start.") from crash
-        return status.socket
-
-    async def _bundle(
-        self, prepared: asyncio.Task[None], branched: asyncio.Task[None]
-    ) -> list[Finding]:
-        """What keeps the pages from being bundled; they are only when one will be opened."""
-        subject = self._subject
-        if not subject.request.contract.pages or not browser_files_changed(subject.changed):
-            return []
-        await asyncio.shield(prepared)
-        await asyncio.shield(branched)
-        async with self._timed("bundle"):
-            sandbox = self._sandboxes[CheckName.BROWSE]
-            return judge_bundle(await sandbox.execute(self._workload, BUNDLE))
-
     # The checks
 
-    def _work(self, stages: _Stages) -> dict[CheckName, Coroutine[Any, Any, CheckResult]]:
+    def _work(self, stages: Stages) -> dict[CheckName, Coroutine[Any, Any, CheckResult]]:
         return {
             CheckName.TYPESCRIPT: self._typescript(stages),
             CheckName.CONTRACT: self._contract(stages),
@@ -239,32 +123,32 @@ class Judging:
             CheckName.BROWSE: self._browse(stages),
         }
 
-    async def _typescript(self, stages: _Stages) -> CheckResult:
+    async def _typescript(self, stages: Stages) -> CheckResult:
         await asyncio.shield(stages.prepared)
         await asyncio.shield(stages.branched)  # the sandbox binds the endpoint's folder
         sandbox = self._sandboxes[CheckName.TYPESCRIPT]
-        async with self._timed("typescript"):
+        async with self._stages.timed("typescript"):
             return await check_typescript(self._subject, sandbox, self._workload, self._tools.clock)
 
-    async def _tests(self, stages: _Stages) -> CheckResult:
+    async def _tests(self, stages: Stages) -> CheckResult:
         await asyncio.shield(stages.prepared)
         await asyncio.shield(stages.migrated)
         sandbox = self._sandboxes[CheckName.TESTS]
-        async with self._timed("tests"):
+        async with self._stages.timed("tests"):
             result = await check_tests(self._subject, sandbox, self._workload, self._tools.clock)
             if result.outcome is CheckOutcome.FAILED:
                 await self._soundness.database()
         return result
 
-    async def _contract(self, stages: _Stages) -> CheckResult:
+    async def _contract(self, stages: Stages) -> CheckResult:
         try:
             socket = await asyncio.shield(stages.started)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             self._why_stopped = stopped.why
             return judged(CheckName.CONTRACT, stopped.findings, 0.0)
         check = ContractCheck(self._subject, self._live_app(socket))
         findings: list[Finding] = []
-        async with self._timed("contract"), self._deadline(CheckName.CONTRACT, findings):
+        async with self._stages.timed("contract"), self._deadline(CheckName.CONTRACT, findings):
             findings += await check.before_pages()
         findings = await self._unless_ended(findings)
         elapsed_s = self.phases["contract"]
@@ -272,7 +156,10 @@ class Judging:
         if not findings:
             # Nor does it wait for pages once the verdict is red: its evidence may help the mend.
             await _first_of(self._after_pages, self._turned_red)
-            async with self._timed("contract_end"), self._deadline(CheckName.CONTRACT, findings):
+            async with (
+                self._stages.timed("contract_end"),
+                self._deadline(CheckName.CONTRACT, findings),
+            ):
                 findings += await check.after_pages()
             findings = await self._unless_ended(findings)
             elapsed_s += self.phases["contract_end"]
@@ -297,7 +184,7 @@ class Judging:
             execute=lambda command: sandbox.execute(self._workload, command),
         )
 
-    async def _browse(self, stages: _Stages) -> CheckResult:
+    async def _browse(self, stages: Stages) -> CheckResult:
         # Pages and probes share one schema: a page would otherwise see rows come and go.
         socket = await asyncio.shield(stages.started)
         await self._after_contract.wait()
@@ -310,7 +197,7 @@ class Judging:
         browser = SourceMappedBrowser(self._tools.browser, sandbox, self._workload)
         late: list[Finding] = []
         result: CheckResult | None = None
-        async with self._timed("browse"), self._deadline(CheckName.BROWSE, late):
+        async with self._stages.timed("browse"), self._deadline(CheckName.BROWSE, late):
             result = await check_browse(self._subject, browser, socket, self._tools.clock)
         if result is None:
             return judged(CheckName.BROWSE, late, self.phases["browse"])
@@ -326,7 +213,7 @@ class Judging:
         """Its result, whatever happens: a fault of the platform's makes it one that was not run."""
         try:
             result = await work
-        except _Stopped as stopped:
+        except Stopped as stopped:
             return blocked(check, stopped.why)
         except WorkloadCrashed as crash:
             result = judged(check, [judge_crash(crash)], 0.0)
@@ -352,6 +239,18 @@ class Judging:
             log = await self._app_log() or log
         return await asyncio.to_thread(with_log, result, self._subject.artefacts, log)
 
+    async def _control_browser(self) -> None:
+        """A visit has a deadline of its own: whatever it reports, the browser is alive."""
+        status = await self._tools.runtime.status(self._workload)
+        visit = PageVisit(socket=status.socket, path="/healthz", timeout_s=_VISIT_S)
+        try:
+            async with asyncio.timeout(2 * _VISIT_S):
+                await self._tools.browser.visit(visit)
+        except TimeoutError as error:
+            raise InfrastructureError(
+                "The browser does not end a visit at its deadline."
+            ) from error
+
     async def _app_log(self) -> str:
         return await self._tools.runtime.logs(self._workload, _LOG_LINES)
 
@@ -364,17 +263,11 @@ class Judging:
                 yield
         except TimeoutError:
             await self._soundness.control()
+            if check is CheckName.BROWSE:
+                await self._control_browser()
             what = "its procedures" if check is CheckName.CONTRACT else "its pages"
             message = f"the app did not answer for all of {what} within {limit_s:.0f} s."
             findings.append(finding(_SERVER, f"{check}-timeout", message))
-
-    @asynccontextmanager
-    async def _timed(self, phase: str) -> AsyncIterator[None]:
-        started = self._tools.clock.monotonic()
-        try:
-            yield
-        finally:
-            self.phases[phase] = round(self._tools.clock.monotonic() - started, 3)
 
 
 async def _first_of(*events: asyncio.Event) -> None:
@@ -385,15 +278,3 @@ async def _first_of(*events: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-
-
-async def _unwind(tasks: Sequence[asyncio.Task[Any]]) -> None:
-    """Ends what nobody waits for any more, and takes note of how each ended."""
-    unfinished = [task for task in tasks if not task.done()]
-    for task in unfinished:
-        task.cancel()
-    if unfinished:
-        await asyncio.wait(unfinished, timeout=_UNWIND_S)
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.exception()  # told by whoever waited for it

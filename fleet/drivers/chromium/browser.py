@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Playwright, async_playwright
@@ -39,6 +40,7 @@ _FLAGS = (
 )
 _VIEWPORT_WIDTH, _VIEWPORT_HEIGHT = 1280, 800
 _LAUNCH_TIMEOUT_S = 30.0
+_CLOSE_TIMEOUT_S = 5.0
 _MAX_PAGES = 3
 
 
@@ -61,11 +63,15 @@ class _Window:
     browser: PlaywrightBrowser
     context: BrowserContext
     bridge: AppBridge
+    gone: asyncio.Event  # the browser's own end
     trail: Trail = field(default_factory=Trail)
 
     async def close(self) -> None:
-        with suppress(PlaywrightError):  # a dead browser's context is closed
-            await self.context.close()
+        # A dead browser's context is closed; asked to close it, some of them never answer.
+        if not self.gone.is_set():
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await self.context.close()
         await self.bridge.close()
 
 
@@ -83,6 +89,7 @@ class ChromiumBrowser:
         self._executable = executable
         self._playwright: Playwright | None = None
         self._browser: PlaywrightBrowser | None = None
+        self._gone = asyncio.Event()
         self._launching = asyncio.Lock()
         self._pages = asyncio.Semaphore(_MAX_PAGES)
         self._sessions: dict[str, _Session] = {}
@@ -92,7 +99,7 @@ class ChromiumBrowser:
         for attempt in (1, 2):
             try:
                 async with self._window(visit.socket) as window, self._pages:
-                    return await self._visit(window, visit)
+                    return await _unless(window.gone, self._visit(window, visit))
             except PlaywrightError as error:
                 if attempt == 2 or not crashed(error):
                     raise InfrastructureError(f"Chromium failed: {error.message}") from error
@@ -113,7 +120,7 @@ class ChromiumBrowser:
 
     async def _warm(self) -> PlaywrightBrowser:
         async with self._launching:
-            if self._browser is not None and self._browser.is_connected():
+            if self._browser is not None and not self._gone.is_set():
                 return self._browser
             path = find_chromium(self._executable)
             try:
@@ -124,6 +131,8 @@ class ChromiumBrowser:
                     self._browser = await self._playwright.chromium.launch(
                         executable_path=path, args=flags, chromium_sandbox=os.geteuid() != 0
                     )
+                    self._gone = gone = asyncio.Event()
+                    self._browser.on("disconnected", lambda _: gone.set())
             except (PlaywrightError, TimeoutError) as error:
                 raise InfrastructureError(
                     f"Chromium at {path} does not start: {error}",
@@ -169,7 +178,7 @@ class ChromiumBrowser:
         except BaseException:
             await bridge.close()
             raise
-        return _Window(browser, context, bridge)
+        return _Window(browser, context, bridge, self._gone)
 
     async def _visit(self, window: _Window, visit: PageVisit) -> PageReport:
         page = await window.context.new_page()
@@ -178,3 +187,20 @@ class ChromiumBrowser:
         finally:
             with suppress(PlaywrightError):  # the visit's own error says more
                 await page.close()
+
+
+async def _unless(gone: asyncio.Event, visit: Coroutine[Any, Any, PageReport]) -> PageReport:
+    """The visit's report; raises at once when the browser dies, which not every call notices."""
+    visiting = asyncio.create_task(visit)
+    dying = asyncio.create_task(gone.wait())
+    try:
+        await asyncio.wait({visiting, dying}, return_when=asyncio.FIRST_COMPLETED)
+        if visiting.done():
+            return visiting.result()
+        raise PlaywrightError("Chromium has been closed")
+    finally:
+        for task in (visiting, dying):
+            task.cancel()
+        await asyncio.wait({visiting, dying}, timeout=_CLOSE_TIMEOUT_S)
+        if visiting.done() and not visiting.cancelled():
+            visiting.exception()  # the browser's death says more

@@ -10,7 +10,7 @@ from fleet.domain.page import PageVisit
 from fleet.domain.verdict import CheckName, CheckResult, Finding
 from fleet.ports import Browser, Clock
 from fleet.verification.evidence import judged, skipped
-from fleet.verification.pages import judge_links, judge_page, page_source
+from fleet.verification.pages import judge_links, judge_page, once, page_source
 from fleet.verification.subject import Subject
 
 _BROWSER_PATHS = ("src/", "public/")
@@ -60,4 +60,4 @@ async def check_browse(
             pictures.append(picture)
         findings += judge_page(report, page_source(report.path, subject.files), picture)
     findings += judge_links(reports, subject.files)
-    return judged(CheckName.BROWSE, findings, clock.monotonic() - started, artefacts=pictures)
+    return judged(CheckName.BROWSE, once(findings), clock.monotonic() - started, artefacts=pictures)

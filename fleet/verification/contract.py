@@ -122,12 +122,20 @@ class ContractCheck:
         for procedure in wanted[:last]:
             if procedure.name in self._sound and not prober.lost:
                 findings += await self._ask(prober, procedure)
-        return findings + await _late(prober)
+        return findings + await self._late(prober)
 
     async def _ask(self, prober: Prober, procedure: Procedure) -> list[Finding]:
         answer = await prober.ask(procedure)
-        if answer is None:
-            return []  # it is late: `_late` tells
+        # An answer that is late is judged by `_late`.
+        return [] if answer is None else await self._judge(prober, procedure, answer)
+
+    async def _late(self, prober: Prober) -> list[Finding]:
+        findings: list[Finding] = []
+        for procedure, answer in await prober.late():
+            findings += await self._judge(prober, procedure, answer)
+        return findings
+
+    async def _judge(self, prober: Prober, procedure: Procedure, answer: Answer) -> list[Finding]:
         findings = judge_answer(procedure, answer)
         if findings:
             self._sound.discard(procedure.name)
@@ -173,7 +181,7 @@ class ContractCheck:
         for procedure in self._procedures:
             if _removes(procedure) and not prober.lost:
                 findings += await self._ask(prober, procedure)
-        return findings + await _late(prober)
+        return findings + await self._late(prober)
 
     async def _on_empty_tables(self, prober: Prober) -> list[Finding]:
         """Tables that users fill may be empty; what a migration or a start filled may not."""
@@ -197,7 +205,9 @@ class ContractCheck:
                 answer = await prober.ask(procedure)
                 if answer is not None:
                     findings += _errors(judge_answer(procedure, answer, _ON_EMPTY))
-        return findings + await _late(prober, _ON_EMPTY)
+        for procedure, answer in await prober.late():
+            findings += _errors(judge_answer(procedure, answer, _ON_EMPTY))
+        return findings
 
     @property
     def _kept(self) -> set[str]:
@@ -244,14 +254,6 @@ class ContractCheck:
         if result.exit_code != 0 or not line.startswith('{"procedures":'):
             return []
         return [str(name) for name in json.loads(line)["procedures"]]
-
-
-async def _late(prober: Prober, when: str = "") -> list[Finding]:
-    return [
-        found
-        for procedure, answer in await prober.late()
-        for found in judge_answer(procedure, answer, when)
-    ]
 
 
 def _errors(findings: list[Finding]) -> list[Finding]:

@@ -10,13 +10,15 @@ from urllib.parse import urlsplit
 
 from fleet.domain.page import ConsoleEntry, LinkReport, PageReport
 from fleet.domain.verdict import Finding
-from fleet.verification.evidence import NO_NETWORK, app_place, finding
+from fleet.verification.evidence import NO_NETWORK, app_place, excerpt, finding
 from fleet.verification.placeholder import NO_SUCH_PAGE_TEXT, PLACEHOLDER_TEXT
 
+FAILED = "request-failed"
 _ERRORS = ("error", "pageerror")
 _RESOURCE_ECHO = "Failed to load resource"
 # Vite's cache busters, and hosts that differ between runs: neither belongs in a fingerprint.
-_VARYING = re.compile(r"https?://[\w.-]+(?::\d+)?|[?&][tv]=[\w]+")
+_VARYING = re.compile(r"https?://(?:[\w-]+\.)*localhost(?::\d+)?|[?&][tv]=[\w]+")
+_PLACEHOLDER = re.compile(r"%[sdifoOc]")  # of a console message; its arguments follow the text
 
 _ROUTES = "src/App.tsx"
 _IMPORTED = re.compile(r"import\s+([^;\"']*?)\s+from\s+[\"'](\.[^\"']+)")
@@ -46,7 +48,7 @@ class _Page:
         return finding(
             self.report.path,
             code,
-            message if NO_NETWORK in message else _steady(message),
+            _steady(message),
             line=line if place else 0,
             shown=told,
             artefact=self.artefact,
@@ -72,7 +74,7 @@ class _Page:
             outcome = request.failure or f"HTTP {request.status}"
             hint = f" {NO_NETWORK}" if _leaves_the_app(request.url) else ""
             call = f"{request.method} {_address(request.url)}"
-            yield self._red("request-failed", f"{call} failed: {outcome}.{hint}", request.url)
+            yield self._red(FAILED, f"{call} failed: {outcome}.{hint}", request.url)
         if report.repeated:
             method, _, url = report.repeated.partition(" ")
             yield self._red(
@@ -123,6 +125,22 @@ class _Page:
                 yield self._red(
                     "form-error", f"pressing {form.label!r} throws: {_first_line(text)}", text
                 )
+
+
+def once(findings: Sequence[Finding]) -> list[Finding]:
+    """A request that fails on every page is told at the first, with the others' names."""
+    kept: dict[tuple[str, str], list[Finding]] = {}
+    for found in findings:
+        alone = "" if found.code == FAILED else found.where
+        kept.setdefault((f"{found.code} {alone}", found.message), []).append(found)
+    return [_with_places(group[0], [f.where for f in group[1:]]) for group in kept.values()]
+
+
+def _with_places(found: Finding, others: Sequence[str]) -> Finding:
+    places = ", ".join(dict.fromkeys(place for place in others if place != found.where))
+    if not places:
+        return found
+    return found.model_copy(update={"excerpt": excerpt(f"{found.excerpt}\nalso on: {places}")})
 
 
 def judge_links(reports: Sequence[PageReport], files: Mapping[str, str]) -> Iterator[Finding]:
@@ -176,7 +194,7 @@ def page_source(path: str, files: Mapping[str, str]) -> str:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().split("\n", 1)[0]
+    return _PLACEHOLDER.sub("", text).strip().split("\n", 1)[0].strip()
 
 
 def _steady(text: str) -> str:
@@ -185,8 +203,7 @@ def _steady(text: str) -> str:
 
 def _address(url: str) -> str:
     """Without its query: that of a tRPC call holds its input."""
-    plain = url.split("?", 1)[0]
-    return plain if _leaves_the_app(url) else _steady(plain)
+    return _steady(url.split("?", 1)[0])
 
 
 def _leaves_the_app(url: str) -> bool:

@@ -27,7 +27,7 @@ async (patience) => {
     // The page proper: where the app marks it, else all that is no menu and no footer.
     const main = document.querySelector("main, [role=main]");
     const landmarks = document.querySelector(LANDMARKS) !== null;
-    const proper = main ? within(main) : all.filter((e) => !e.closest(LANDMARKS));
+    const proper = main ? within(main) : all.filter((e) => !e.closest(LANDMARKS) && !e.matches("a[href^='#']"));
     const overlay = document.querySelector("vite-error-overlay");
     const boundary = document.querySelector("[data-error-boundary], .error-state");
     const text = (main ?? document.body)?.innerText.trim() ?? "";

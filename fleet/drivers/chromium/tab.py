@@ -77,11 +77,13 @@ class Tab:
         await self._load()
         seen, picture = await self._look()
         watch = self._watch
+        await watch.suspicion()  # looking took its time, so that a loop shows by now
+        repeated = watch.repeated  # before the page is used: that repeats requests by itself
         judged_console, judged_failed = tuple(watch.console), tuple(watch.failed)
         waiting = list(watch.open_requests)
         forms: tuple[FormReport, ...] = ()
         links: tuple[LinkReport, ...] = ()
-        if self._visit.exercise and seen and not self._timed_out and not watch.repeated:
+        if self._visit.exercise and seen and not self._timed_out and not repeated:
             forms, links = await self._use(seen)
         late = tuple(watch.console[len(judged_console) :])
         return PageReport(
@@ -95,7 +97,7 @@ class Tab:
             timed_out=self._timed_out,
             screenshot=picture,
             elapsed_s=time.monotonic() - started,
-            repeated=watch.repeated,
+            repeated=repeated,
             forms=forms,
             links=links,
             errors=tuple(entry for entry in late if entry.level == "pageerror"),
@@ -116,7 +118,6 @@ class Tab:
             async with asyncio.timeout(self._visit.timeout_s):
                 self._status = await self._go(self._visit.path)
                 await self._watch.quiet()
-                await self._watch.suspicion()
         except TimeoutError:
             self._timed_out = True
         except PlaywrightError as error:

@@ -15,7 +15,7 @@ MAX_ENTRIES = 100
 QUIET_S = 0.06
 # The same request this often in one visit is a loop; far fewer look like one, and are watched on.
 LOOP_REQUESTS = 12
-_SUSPECT_REQUESTS = 4
+_SUSPECT_REQUESTS = 3
 _SUSPECT_WATCH_S = 1.5
 # They stay open by design, so that waiting for them to end would wait for ever.
 _ENDLESS = frozenset({"eventsource", "websocket", "ping", "media"})

@@ -50,7 +50,7 @@ class Settings(BaseSettings):
 
     # Budget of one build, and of an owner's builds over a period; 0 means no bound.
     max_steps: int = 400
-    max_prompt_tokens: int = 8_000_000
+    max_prompt_tokens: int = 24_000_000
     max_completion_tokens: int = 400_000
     max_cost_usd: float = 0.0
     max_build_s: float = 3_600.0
@@ -84,7 +84,7 @@ class Settings(BaseSettings):
 
     # Attempts, and sizes of one piece.
     max_plan_attempts: int = 3
-    max_task_attempts: int = 4
+    max_task_attempts: int = 6
     max_write_bytes: int = 200_000
     max_message_bytes: int = 100_000
 

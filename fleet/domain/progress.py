@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from pydantic import JsonValue, ValidationError
@@ -35,9 +36,24 @@ class ScopeExit(Frozen):
     reason: str
 
 
-class StepNotes(Frozen):
-    """`decisions`, `checkpoints` (ids) and `packages` ("+zod@4.1.0", "-left-pad") are words."""
+class FileStamp(Frozen):
+    """What a file held when it was last written; `sha256` is that of its UTF-8 text, in hex."""
 
+    path: str
+    sha256: str
+    bytes: int
+
+
+def stamp(path: str, text: str) -> FileStamp:
+    data = text.encode()
+    return FileStamp(path=path, sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+
+
+class StepNotes(Frozen):
+    """`confirmed` files were written with the text that they held already. `decisions`,
+    `checkpoints` (ids) and `packages` ("+zod@4.1.0", "-left-pad") are words."""
+
+    confirmed: tuple[FileStamp, ...] = ()
     sql: tuple[SqlRun, ...] = ()
     checks: tuple[CheckRun, ...] = ()
     decisions: tuple[str, ...] = ()

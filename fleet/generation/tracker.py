@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from pydantic import JsonValue
 
 from fleet.domain.build import Step, StepKind
-from fleet.domain.progress import notes_of
+from fleet.domain.progress import notes_of, stamp
 
 EVIDENCE_FACT = "evidence"
 MAX_SQL = 300
@@ -19,9 +18,11 @@ def tracker(steps: Sequence[Step]) -> JsonValue:
     """Of a task's own steps: files with their hashes, SQL, checks, decisions, open evidence."""
     files: dict[str, JsonValue] = {}
     for step in steps:
-        for path, text in step.writes.items():
+        written = {p: None if t is None else stamp(p, t) for p, t in step.writes.items()}
+        written |= {s.path: s for s in notes_of(step.facts).confirmed if s.path not in written}
+        for path, made in written.items():
             files.pop(path, None)  # the order of the last writes
-            files[path] = None if text is None else _stamp(text)
+            files[path] = {"sha256": made.sha256, "bytes": made.bytes} if made else None
     notes = [notes_of(step.facts) for step in steps]
     return {
         "files": files,
@@ -43,11 +44,6 @@ def open_evidence(steps: Sequence[Step]) -> JsonValue:
     """The findings of the last gate run; None when none was red."""
     gates = [s for s in steps if s.kind is StepKind.GATE]
     return gates[-1].facts.get(EVIDENCE_FACT) if gates else None
-
-
-def _stamp(text: str) -> JsonValue:
-    data = text.encode()
-    return {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
 
 def _checks(steps: Sequence[Step]) -> list[JsonValue]:

@@ -93,6 +93,7 @@ async def test_what_was_done_survives_word_for_word_and_every_call_keeps_its_ans
         "decisions": ["Amounts are numeric(12,2): floats lose cents."],
         "scope_exits": [{"path": "vite.config.ts", "reason": "the alias lives there"}],
         "packages": ["+nanoid@5.1.6"],
+        "confirmed": [{"path": "src/App.tsx", "sha256": "0" * 64, "bytes": 3}],
         "checkpoints": ["cp_1"],
     }
     evidence = [{"check": "tests", "where": "tests/a.test.ts", "message": "2 is not 3"}]
@@ -113,6 +114,7 @@ async def test_what_was_done_survives_word_for_word_and_every_call_keeps_its_ans
         "bytes": 5,
     }
     assert kept["files"]["f1.ts"] is None  # type: ignore[index]
+    assert kept["files"]["src/App.tsx"]["bytes"] == 3  # type: ignore[index]
     assert [run["statement"] for run in kept["sql"]] == ["select 'ß'"]  # type: ignore[attr-defined]
     assert kept["decisions"] == notes["decisions"]
     assert kept["packages"] == notes["packages"] and kept["checkpoints"] == notes["checkpoints"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fleet.domain.progress import CheckRun, ScopeExit, SqlRun, StepNotes
+from fleet.domain.progress import CheckRun, ScopeExit, SqlRun, StepNotes, stamp
 
 
 class Notes:
@@ -15,6 +15,9 @@ class Notes:
         """Everything since it was last asked."""
         taken, self._notes = self._notes, StepNotes()
         return taken
+
+    def confirmed(self, path: str, text: str) -> None:
+        self._add(StepNotes(confirmed=(stamp(path, text),)))
 
     def sql(self, run: SqlRun) -> None:
         self._add(StepNotes(sql=(run,)))
@@ -37,6 +40,7 @@ class Notes:
     def _add(self, new: StepNotes) -> None:
         old = self._notes
         self._notes = StepNotes(
+            confirmed=old.confirmed + new.confirmed,
             sql=old.sql + new.sql,
             checks=old.checks + new.checks,
             decisions=old.decisions + new.decisions,

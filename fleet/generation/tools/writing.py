@@ -60,6 +60,7 @@ def writing_tools(workspace: Workspace, notes: Notes) -> list[Tool[Any]]:
     async def write_file(arguments: WriteFile) -> str:
         path, content, reason = arguments.path, arguments.content, arguments.reason_outside_scope
         if not await workspace.write(path, content, reason):
+            notes.confirmed(checked_path(path), content)
             return "Unchanged: it is so already."
         noted = await note(reason, path)
         lines = len(content.splitlines())

@@ -75,9 +75,10 @@ class Tab:
     async def report(self) -> PageReport:
         started = time.monotonic()
         await self._load()
+        loaded_at = time.monotonic()
         seen, picture = await self._look()
         watch = self._watch
-        await watch.suspicion()  # looking took its time, so that a loop shows by now
+        await watch.circles(loaded_at)
         repeated = watch.repeated  # before the page is used: that repeats requests by itself
         judged_console, judged_failed = tuple(watch.console), tuple(watch.failed)
         waiting = list(watch.open_requests)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 
 from playwright.async_api import ConsoleMessage, Error, Page, Request, Response
@@ -13,13 +14,15 @@ MAX_ENTRIES = 100
 # Long enough for a rendered answer to start its follow-up request, short enough to wait on
 # every page.
 QUIET_S = 0.06
-# The same request this often in one visit is a loop; far fewer look like one, and are watched on.
+# The same request this often in one visit is a loop. A page that asks for anything is watched for
+# a moment, most of which looking at it takes; one that then seems to repeat itself for longer.
 LOOP_REQUESTS = 12
 _SUSPECT_REQUESTS = 3
-_SUSPECT_WATCH_S = 1.5
+_MOMENT_S, _SUSPECT_WATCH_S = 0.35, 3.0
 # They stay open by design, so that waiting for them to end would wait for ever.
 _ENDLESS = frozenset({"eventsource", "websocket", "ping", "media"})
-_REPEATABLE = frozenset({"fetch", "xhr", "document"})
+_ASKED = frozenset({"fetch", "xhr"})
+_REPEATABLE = _ASKED | {"document"}
 # What no page can stand in for; a server that answers any address with the app's page does that.
 _ASSETS = frozenset({"image", "stylesheet", "script", "font"})
 # The page itself changed its mind (navigation, AbortController): nothing went wrong.
@@ -33,6 +36,7 @@ class PageWatch:
         self.console: list[ConsoleEntry] = []
         self.failed: list[FailedRequest] = []
         self.requests: Counter[tuple[str, str, str]] = Counter()
+        self._kinds: set[str] = set()
         self._open: set[Request] = set()
         self._changed = asyncio.Event()
         page.on("console", self._on_console)
@@ -56,13 +60,18 @@ class PageWatch:
             except TimeoutError:
                 return
 
-    async def suspicion(self) -> None:
-        """A page that asked the same thing several times is watched until that is a loop or not."""
-        if max(self.requests.values(), default=0) < _SUSPECT_REQUESTS:
-            return
+    async def circles(self, loaded_at: float) -> None:
+        """Waits until it is plain whether requests go in circles; `loaded_at` is monotonic."""
+        if self._kinds & _ASKED:
+            await self._watch_until(loaded_at + _MOMENT_S, _SUSPECT_REQUESTS)
+        if max(self.requests.values(), default=0) >= _SUSPECT_REQUESTS:
+            await self._watch_until(time.monotonic() + _SUSPECT_WATCH_S, LOOP_REQUESTS)
+
+    async def _watch_until(self, end: float, enough: int) -> None:
+        """Until `end`, or as soon as one request was made `enough` times."""
         try:
-            async with asyncio.timeout(_SUSPECT_WATCH_S):
-                while not self.repeated:
+            async with asyncio.timeout(max(0.0, end - time.monotonic())):
+                while max(self.requests.values(), default=0) < enough:
                     self._changed.clear()
                     await self._changed.wait()
         except TimeoutError:
@@ -94,6 +103,7 @@ class PageWatch:
             self.console.append(ConsoleEntry(level="pageerror", text=text[:4000]))
 
     def _on_request(self, request: Request) -> None:
+        self._kinds.add(request.resource_type)
         if request.resource_type in _REPEATABLE:
             self.requests[request.method, request.url, request.post_data or ""] += 1
         if request.resource_type not in _ENDLESS:

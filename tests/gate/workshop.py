@@ -33,11 +33,13 @@ from fleet.drivers.postgres.timelines.local import LocalTimelines
 from fleet.drivers.postgres.timelines.statements import split_statements
 from fleet.drivers.system.clock import SystemClock
 from fleet.verification.gate import Gate
+from fleet.verification.stages import Patience
 from fleet.verification.subject import MIGRATIONS
 
 _BUILD = BuildId("bld_test")
 _AT = datetime(2026, 1, 1, tzinfo=UTC)
 _IDLE_TIMEOUT_S = 300.0
+_PATIENCE = Patience()
 
 
 @dataclass
@@ -116,7 +118,7 @@ class Workshop:
 
 
 @asynccontextmanager
-async def open_workshop() -> AsyncIterator[Workshop]:
+async def open_workshop(patience: Patience = _PATIENCE) -> AsyncIterator[Workshop]:
     """Closed, it leaves no process and no file."""
     root = Path(tempfile.mkdtemp(prefix="af", dir="/tmp"))
     git = GitRepositories(root / "git")
@@ -135,6 +137,7 @@ async def open_workshop() -> AsyncIterator[Workshop]:
         scaffold=CatalogScaffold(),
         artefacts_dir=root / "artefacts",
         clock=SystemClock(),
+        patience=patience,
     )
     try:
         await timelines.start()

@@ -229,3 +229,8 @@ def test_what_is_the_templates_own_gives_no_cause() -> None:
     files = {PATH: HEAD + 'import "../server/db.ts";', "server/db.ts": "let pool = Date.now();"}
     suite = read_suite(files, {"server/db.ts": files["server/db.ts"]})
     assert not suite.by_clock
+
+
+def test_a_deadline_that_ends_the_extra_runs_is_not_the_suites_failure() -> None:
+    result = ran(passed("a", asserted=1)).model_copy(update={"exit_code": None})
+    assert judge_tests(result, [], NO_SUITE) == []

@@ -51,6 +51,7 @@ _LOOKING = frozenset(
         "read_file",
         "search",
         "run_sql",
+        "show_schema",
         "typecheck",
         "run_tests",
         "call_procedure",

@@ -53,9 +53,11 @@ class DraftTwin:
         self._endpoint = EndpointId(name)
         self._timeline = TimelineId(name)
 
-    async def query(self, workspace: Workspace, sql: str) -> SqlResult:
+    async def query(self, workspace: Workspace, sql: str, *, read_only: bool = False) -> SqlResult:
         await self._migrated(workspace)
-        return await self._ports.timelines.query(self._endpoint, sql, read_only=False, max_rows=100)
+        return await self._ports.timelines.query(
+            self._endpoint, sql, read_only=read_only, max_rows=100
+        )
 
     async def prepare(self, workspace: Workspace, at: datetime) -> None:
         """The present files and their packages, ready to run; no database is needed for that.

@@ -185,6 +185,10 @@ async def test_dev_is_read_only_until_asked_and_risky_sql_takes_a_checkpoint(ben
     assert "1 row" in await bench.ok("run_sql", sql=update, database="draft")
     assert '["Ada"]' in await bench.ok("run_sql", sql="SELECT name FROM customers")
     assert bench.taken().checkpoints == ()
+    told = await bench.ok("show_schema")
+    assert "  id bigint not null, generated always as identity, primary key\n" in told
+    assert "  customer_id bigint not null, references customers.id\n" in told
+    assert "\ninvoices (no rows)\n" in await bench.ok("show_schema", database="draft")
     assert "Checkpoint" not in await bench.ok("run_sql", sql=update, write=True)
     told = await bench.ok("run_sql", sql="/* all */ DELETE FROM invoices", write=True)
     assert "was taken first (DELETE without a WHERE" in told

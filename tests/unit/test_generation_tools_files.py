@@ -23,7 +23,7 @@ async def test_every_tool_has_a_schema_of_described_arguments_and_no_surprises()
     assert set(schemas) == {
         *("list_files", "read_file", "search"),
         *("write_file", "edit_file", "delete_file", "move_file"),
-        *("run_sql", "take_checkpoint", "list_checkpoints"),
+        *("run_sql", "show_schema", "take_checkpoint", "list_checkpoints"),
         *("typecheck", "run_tests", "call_procedure", "open_page", "read_logs"),
         *("add_package", "remove_package", "note_decision"),
     }

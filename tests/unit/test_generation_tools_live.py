@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from fleet.domain.ids import dev_endpoint
 from fleet.domain.page import ConsoleEntry, FailedRequest
 from fleet.domain.progress import CheckRun, SqlRun, StepNotes
 from fleet.domain.resource import ResourceKind
+from fleet.domain.timeline import SqlResult
 from fleet.domain.workload import CommandResult, PackageManifest
-from fleet.errors import InfrastructureError, WorkloadCrashed
+from fleet.errors import InfrastructureError, MigrationFailed, WorkloadCrashed
 from fleet.generation.tools.data import MAX_NOTED_CHARS
 from fleet.generation.tools.live import MAX_ENTRIES
 from fleet.generation.tools.outcome import MAX_DIAGNOSTICS, typecheck_run
 from fleet.generation.tools.packages import differences
+from fleet.generation.tools.schema import MAX_LINES
 from tests.unit.tool_bench import PACKAGE, PROJECT, tool_bench
 
 DEV = dev_endpoint(PROJECT)
@@ -105,6 +109,73 @@ async def test_a_decision_is_noted_word_for_word() -> None:
     await bench.ask("note_decision", text="Money is numeric(12,2), never a float.")
     assert bench.notes.take().decisions == ("Money is numeric(12,2), never a float.",)
     assert bench.notes.take() == StepNotes()
+
+
+# The schema
+
+
+def column(name: str, **said: object) -> dict[str, object]:
+    usual = {"type": "text", "not_null": False, "identity": "", "generated": False}
+    none = {"expression": None, "key_part": 0, "key_parts": 0, "references": None}
+    return {"name": name, **usual, **none, **said}
+
+
+def schema(*tables: tuple[str, int | None, list[dict[str, object]]], count: int = 0) -> SqlResult:
+    rows = tuple((n, r, count or len(tables), json.dumps(columns)) for n, r, columns in tables)
+    return SqlResult(columns=("name", "rows", "tables", "columns"), rows=rows, row_count=len(rows))
+
+
+async def test_the_schema_is_a_line_per_column_read_only_on_both_databases() -> None:
+    bench = await tool_bench()
+    key = {"type": "bigint", "not_null": True, "key_parts": 1, "key_part": 1}
+    of = {"type": "bigint", "references": "customers.id"}
+    bench.timelines.result = schema(
+        ("customers", 12, [column("id", identity="a", **key), column("note", expression="'a\nb'")]),
+        ("deals", None, [column("customer_id", key_part=2, key_parts=2, not_null=True, **of)]),
+        ("empty", 0, [column("n", expression="(a + 1)", generated=True)]),
+    )
+    assert await bench.ask("show_schema") == (
+        "customers (about 12 rows)\n"
+        "  id bigint not null, generated always as identity, primary key\n"
+        "  note text, default 'a b'\n"
+        "deals (rows not counted yet)\n"
+        "  customer_id bigint not null, primary key part 2 of 2, references customers.id\n"
+        "empty (no rows)\n"
+        "  n text, generated as (a + 1)"
+    )
+    await bench.ask("show_schema", database="draft")
+    (dev, _, dev_reads), (draft, _, draft_reads) = bench.timelines.queries
+    assert dev == DEV and draft.endswith(".draft") and dev_reads and draft_reads
+    assert bench.notes.take() == StepNotes()
+
+
+async def test_a_long_schema_is_cut_by_whole_tables_and_names_what_was_left_out() -> None:
+    bench = await tool_bench()
+    wide = [column(f"c{n}") for n in range(MAX_LINES + 5)]
+    bench.timelines.result = schema(
+        ("a", 0, wide[:150]), ("b", 0, wide[:60]), ("c", 0, wide[:20]), count=9
+    )
+    told = (await bench.ask("show_schema")).splitlines()
+    assert told[151] == "c (no rows)" and len(told) == 151 + 21 + 1
+    assert told[-1].startswith("[left out: b, 6 more tables after c; see one with run_sql")
+    bench.timelines.result = schema(("a", 0, wide))
+    told = (await bench.ask("show_schema")).splitlines()
+    assert len(told) == MAX_LINES + 1 and "left out: 6 columns of a;" in told[-1]
+
+
+async def test_a_schema_that_cannot_be_read_says_what_to_do() -> None:
+    bench = await tool_bench()
+    bench.timelines.result = schema()
+    assert "no table on dev yet. Tables come from db/migrations" in await bench.ask("show_schema")
+    bench.timelines.fails = "canceling statement due to lock timeout"
+    assert "lock timeout Ask once more" in await bench.ask("show_schema")
+
+    async def refuse(*_: object) -> None:
+        raise MigrationFailed("db/migrations/0002_b.sql, line 1: syntax error", path="0002_b.sql")
+
+    bench.timelines.migrate = refuse  # type: ignore[assignment, method-assign]
+    told = await bench.ask("show_schema", database="draft")
+    assert "0002_b.sql, line 1: syntax error Mend that file" in told
 
 
 # The draft

@@ -51,6 +51,7 @@ class Timelines(world.Timelines):
         super().__init__()
         self.queries: list[tuple[str, str, bool]] = []
         self.fails = ""
+        self.result = SqlResult(columns=("n",), rows=((1,),), row_count=1)
 
     async def query(self, endpoint: str, sql: str, **options: Any) -> SqlResult:
         read_only = bool(options.get("read_only", True))
@@ -59,7 +60,7 @@ class Timelines(world.Timelines):
         if self.fails:
             raise SqlFailed(self.fails, sqlstate="42P01")
         self.queries.append((endpoint, sql, read_only))
-        return SqlResult(columns=("n",), rows=((1,),), row_count=1)
+        return self.result
 
 
 class Runtime(world.Runtime):

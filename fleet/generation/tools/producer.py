@@ -10,6 +10,7 @@ from fleet.generation.tools.data import data_tools
 from fleet.generation.tools.files import reading_tools
 from fleet.generation.tools.live import live_tools
 from fleet.generation.tools.packages import package_tools
+from fleet.generation.tools.schema import schema_tools
 from fleet.generation.tools.tool import Arguments, Tool
 from fleet.generation.tools.workbench import Workbench
 from fleet.generation.tools.writing import writing_tools
@@ -28,6 +29,7 @@ def producer_tools(bench: Workbench) -> list[Tool[Any]]:
         *reading_tools(bench.workspace),
         *writing_tools(bench.workspace, bench.notes),
         *data_tools(bench),
+        *schema_tools(bench),
         *live_tools(bench),
         *package_tools(bench),
         Tool(

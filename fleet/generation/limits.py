@@ -44,8 +44,19 @@ class Level(StrEnum):
 
 
 _LEVELS = tuple(Level)
-_CHANGING = frozenset({"write_file", "edit_file", "delete_file", "move_file", "claim_done"})
-_LOOKING = frozenset(
+# Every tool of the producer stands in one of the two.
+CHANGING = frozenset(
+    {
+        "write_file",
+        "edit_file",
+        "delete_file",
+        "move_file",
+        "add_package",
+        "remove_package",
+        "claim_done",
+    }
+)
+LOOKING = frozenset(
     {
         "list_files",
         "read_file",
@@ -58,17 +69,19 @@ _LOOKING = frozenset(
         "open_page",
         "read_logs",
         "note_decision",
+        "take_checkpoint",
+        "list_checkpoints",
     }
 )
 # What may be called in the one completion after a forced choice; a rule not here allows all.
 _FORCED: dict[Rule, frozenset[str]] = {
-    Rule.OVERSIZED: _CHANGING - {"claim_done"},
-    Rule.SAME_CALL: _CHANGING,
-    Rule.NO_EDIT: _CHANGING,
-    Rule.ALTERNATING: _LOOKING,
-    Rule.REWRITES: _LOOKING | {"edit_file"},
-    Rule.SAME_EVIDENCE: _LOOKING,
-    Rule.NO_PROGRESS: _LOOKING,
+    Rule.OVERSIZED: CHANGING - {"claim_done"},
+    Rule.SAME_CALL: CHANGING,
+    Rule.NO_EDIT: CHANGING,
+    Rule.ALTERNATING: LOOKING,
+    Rule.REWRITES: LOOKING | {"edit_file"},
+    Rule.SAME_EVIDENCE: LOOKING,
+    Rule.NO_PROGRESS: LOOKING,
 }
 _SAID = {
     Rule.NO_TOOL: "Only tool calls have an effect. Call a tool now; when the task is finished, "

@@ -9,10 +9,11 @@ import pytest
 from fleet.domain.build import Step, StepKind
 from fleet.domain.event import EventKind
 from fleet.generation.diagnosis import FAILED_FACT
-from fleet.generation.limits import Level, Rule, forced_tools, spiral_of
-from fleet.generation.producer import with_break
+from fleet.generation.limits import CHANGING, LOOKING, Level, Rule, forced_tools, spiral_of
+from fleet.generation.producer import CLAIM, with_break
 from fleet.settings import Settings
 from tests.unit.recorded import gate, numbered, step, unnumbered
+from tests.unit.tool_bench import tool_bench
 
 SETTINGS = Settings()
 MESSAGE, FORCED, FRESH, FAILED = Level
@@ -169,6 +170,11 @@ def test_a_forced_choice_names_the_tools_and_lasts_one_answer() -> None:
     assert allowed is not None and "edit_file" in allowed and "read_file" not in allowed
     assert "edit_file" in steps[-1].messages[-1].content
     assert forced_tools([*steps, look(7)]) is None
+
+
+async def test_every_tool_either_changes_or_looks_so_that_a_forced_choice_can_name_it() -> None:
+    names = {schema.name for schema in (await tool_bench()).tools.schemas} | {CLAIM}
+    assert CHANGING | LOOKING == names and not CHANGING & LOOKING
 
 
 def test_a_task_that_fails_says_what_was_tried_and_what_the_gate_found() -> None:

@@ -13,6 +13,7 @@ from weakref import WeakValueDictionary
 import structlog
 
 from fleet.domain.ids import dev_endpoint
+from fleet.domain.resource import ResourceKind
 from fleet.domain.verdict import CheckName, GateRequest, Verdict
 from fleet.errors import AppError, InfrastructureError, NotFound
 from fleet.ports import (
@@ -138,6 +139,9 @@ class Gate:
             if await has_leftovers(twin, self.store):
                 await remove_twin(twin, self.store, self.timelines, self.runtime)
             await register_twin(twin, self.store)
+            await self.store.register_resource(
+                twin.project, ResourceKind.ARTEFACTS, twin.project, "project"
+            )
             await judging.run()
         except InfrastructureError:
             # Whoever tries again elsewhere must not meet the broom.

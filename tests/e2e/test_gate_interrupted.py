@@ -26,6 +26,8 @@ from fleet.domain.workload import WorkloadState
 from fleet.drivers.bubblewrap.cgroup import ROOT
 from fleet.drivers.chromium.browser import ChromiumBrowser
 from fleet.errors import InfrastructureError
+from fleet.lifecycle.delete import delete_project
+from fleet.lifecycle.world import World
 from fleet.verification.stages import Patience
 from fleet.verification.twin import twin_of
 from tests.gate.corpus import load_apps
@@ -228,3 +230,21 @@ async def test_the_same_inputs_are_judged_once_and_said_to_be(workshop: Workshop
             dev_endpoint(PROJECT), "drop table if exists new_data", read_only=False
         )
         await workshop.timelines.remove_endpoint(dev_endpoint(PROJECT))
+
+
+async def test_a_deleted_projects_screenshots_go_with_it(workshop: Workshop) -> None:
+    project = ProjectId("gate-z9y8x")
+    await workshop.start_project(project)
+    commit = await workshop.commit(project, APP.files)
+    await workshop.gate.verify(workshop.request(project, commit, APP.contract))
+    await workshop.gate.close()
+    assert list((workshop.artefacts / project).rglob("*.png"))
+    world = World(
+        store=workshop.store,
+        repositories=workshop.git,
+        timelines=workshop.timelines,
+        runtime=workshop.runtime,
+        artefacts_dir=workshop.artefacts,
+    )
+    assert await delete_project(world, project, "tester")
+    assert not (workshop.artefacts / project).exists()

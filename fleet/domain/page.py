@@ -42,8 +42,8 @@ class FailedRequest(Frozen):
 
 class FormReport(Frozen):
     """`reaction` is the first thing that happened after it was sent: "request", "change",
-    "validation", "dialog", "navigation", "storage"; "nothing" when nothing did; "untried" when it
-    could not be sent (its button stayed disabled)."""
+    "validation", "dialog", "navigation", "storage", "error"; "nothing" when nothing did; "untried"
+    when it could not be sent (its button stayed disabled)."""
 
     label: str
     reaction: str

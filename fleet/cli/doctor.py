@@ -19,9 +19,7 @@ from fleet.drivers.postgres.timelines.clone import can_reflink
 from fleet.drivers.postgres.timelines.compute import INSTALLATION
 from fleet.errors import AppfleetError, SetupError
 
-XX = "chromium-headless-shell"
 _SHELL = "chromium-headless-shell"
-_PROBE_TIMEOUT_S = 20
 APT_PACKAGES = {"chromium": "chromium", "git": "git", "setpriv": "util-linux"}
 _PROBE_TIMEOUT_S = 20
 _APT_TIMEOUT_S = 900

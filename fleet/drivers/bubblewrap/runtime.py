@@ -162,9 +162,7 @@ class BubblewrapRuntime:
     async def _jail(self, workload: Workload, *, serves: bool) -> Jail:
         endpoint = await self._timelines.endpoint(workload.endpoint)
         modules = self._prepared[workload.id].modules
-        return self._place(workload.id).jail(
-            workload, modules, endpoint.directory, serves=serves
-        )
+        return self._place(workload.id).jail(workload, modules, endpoint.directory, serves=serves)
 
     # One-shot commands
 

@@ -21,6 +21,15 @@ from fleet.domain.ids import BuildId
 from fleet.domain.project import ProjectState
 from fleet.errors import Conflict, InfrastructureError, InvalidInput
 
+_STANDING = {
+    BuildState.QUEUED: "is waiting its turn",
+    BuildState.PLANNING: "is still running",
+    BuildState.PRODUCING: "is still running",
+    BuildState.SUCCEEDED: "has succeeded",
+    BuildState.FAILED: "has failed",
+    BuildState.CANCELLED: "was cancelled",
+}
+
 
 def _unstorable(character: str) -> bool:
     """NUL, which Postgres text cannot hold, and lone surrogates, which UTF-8 cannot."""
@@ -64,7 +73,8 @@ def require_continuable(build: Build, newest: Build) -> None:
         )
     if BuildState.QUEUED not in BUILD_MOVES[build.state]:
         raise Conflict(
-            f"Build {build.id} is {build.state}; only one that ran out of budget can be continued.",
+            f"Build {build.id} {_STANDING.get(build.state, build.state)}; "
+            "only one that ran out of budget can be continued.",
             action="Send a message to change the app.",
         )
 

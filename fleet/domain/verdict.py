@@ -68,12 +68,15 @@ class Finding(Frozen):
 
 
 class CheckResult(Frozen):
+    """`recalled`: not run now; an earlier gate run judged these same inputs."""
+
     check: CheckName
     outcome: CheckOutcome
     findings: tuple[Finding, ...] = ()
     note: str = ""
     elapsed_s: float = 0.0
     artefacts: tuple[str, ...] = ()
+    recalled: bool = False
 
 
 class Verdict(Frozen):

@@ -7,13 +7,14 @@ from pydantic import JsonValue
 from fleet.domain.build import Step
 from fleet.domain.event import EventKind
 from fleet.domain.progress import notes_of
-from fleet.generation.diagnosis import FAILED_FACT
 from fleet.generation.life import Life
-from fleet.generation.limits import Level, spiral_of
+from fleet.generation.limits import spiral_of
 
 
 async def announce(life: Life, step: Step) -> None:
-    """After the step is recorded: what left the scope, what can be returned to, what spiralled."""
+    """After the step is recorded: what left the scope, what can be returned to, what spiralled.
+
+    A task's diagnosis comes once, with its end."""
     task: dict[str, JsonValue] = {"task": str(step.task), "step": step.number}
     notes = notes_of(step.facts)
     for left in notes.scope_exits:
@@ -24,6 +25,5 @@ async def announce(life: Life, step: Step) -> None:
         packages = list[JsonValue](notes.packages)
         await life.emit(EventKind.PACKAGES_CHANGED, {**task, "packages": packages})
     if (found := spiral_of(step)) is not None:
-        failed = found.level is Level.FAILED
-        text = str(step.facts.get(FAILED_FACT, "")) if failed else found.reason
-        await life.emit(found.event, {**task, "level": found.level.value, "text": text})
+        told: dict[str, JsonValue] = {"level": found.level.value, "text": found.reason}
+        await life.emit(found.event, {**task, **told})

@@ -25,6 +25,7 @@ from fleet.generation.diagnosis import FAILED_FACT, diagnosis
 from fleet.generation.limits import SPIRAL_FACT, Level, forced_tools, spiral, spiral_of
 from fleet.generation.prompt import fenced, prompt
 from fleet.generation.signs import OVERSIZED_FACT, REWRITTEN_FACT
+from fleet.generation.titles import title_of
 from fleet.generation.tools.producer import producer_tools
 from fleet.generation.tools.tool import Arguments, Tool, Toolbox, ToolResult, bounded
 from fleet.generation.tools.workbench import Workbench
@@ -126,7 +127,7 @@ class Producer:
         step = NewStep(
             task=task.id,
             kind=StepKind.PRODUCER,
-            title=_title([call for call, _ in turn.results], facts, writes),
+            title=title_of(turn.results, writes, notes, claimed=bool(facts.get("claimed"))),
             messages=turn.messages,
             writes=writes,
             facts=facts,
@@ -190,19 +191,3 @@ def _rewritten(turn: Turn, steps: Sequence[Step], writes: dict[str, str | None])
 def _path(call: ToolCall) -> str:
     value = json.loads(call.arguments)
     return str(value.get("path", "")).removeprefix("./") if isinstance(value, dict) else ""
-
-
-def _title(
-    calls: Sequence[ToolCall], facts: dict[str, JsonValue], writes: dict[str, str | None]
-) -> str:
-    """A short line for a person: what the step came to."""
-    claimed = bool(facts.get("claimed"))
-    if writes:
-        first, *others = writes
-        verb = "Deleted" if writes[first] is None else "Wrote"
-        title = f"{verb} {first}" + (f" and {len(others)} more" if others else "")
-        return f"{title}, claimed done" if claimed else title
-    if claimed:
-        return "Claimed done"
-    names = sorted({call.name for call in calls})
-    return ", ".join(names)[:150] if names else "Answered without a tool"

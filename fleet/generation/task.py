@@ -16,6 +16,7 @@ from fleet.errors import AppError
 from fleet.generation.announce import announce
 from fleet.generation.architect import catalog_text
 from fleet.generation.briefing import active_services, briefing
+from fleet.generation.diagnosis import FAILED_FACT
 from fleet.generation.evidence import gate_step, not_verified
 from fleet.generation.life import Life
 from fleet.generation.outcome import BuildEnded
@@ -160,12 +161,11 @@ class TaskRun:
             await life.emit(EventKind.GATE_FINISHED, {**names, **ended})
         limit = deps.settings.max_task_attempts
         step = gate_step(self._task.id, attempt, limit, verdict)
-        await announce(
-            life,
-            await life.append(step if verdict.green else with_break(step, own, deps.settings)),
-        )
+        judged = await life.append(step if verdict.green else with_break(step, own, deps.settings))
+        await announce(life, judged)
         self._workspace.committed(commit)
-        if not verdict.green and attempt < limit:
+        given_up = attempt >= limit or judged.facts.get(FAILED_FACT)
+        if not verdict.green and not given_up:
             count = len(verdict.findings)
             await life.emit(
                 EventKind.TASK_REOPENED,

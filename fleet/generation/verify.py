@@ -38,5 +38,6 @@ async def _tell(checks: asyncio.Queue[CheckResult | None], emit: Emit) -> None:
                 "elapsed_s": result.elapsed_s,
                 "note": result.note,
                 "findings": findings_json(result),
+                "recalled": result.recalled,
             },
         )

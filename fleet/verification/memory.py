@@ -57,6 +57,6 @@ def worth_remembering(verdict: Verdict) -> bool:
 
 
 def recalled(verdict: Verdict, request: GateRequest, elapsed_s: float) -> Verdict:
-    return verdict.model_copy(
-        update={"commit": request.commit, "elapsed_s": elapsed_s, "phases": {}}
-    )
+    results = tuple(r.model_copy(update={"recalled": True}) for r in verdict.results)
+    anew = {"commit": request.commit, "elapsed_s": elapsed_s, "phases": {}, "results": results}
+    return verdict.model_copy(update=anew)

@@ -52,6 +52,7 @@ class CheckView(Frozen):
     findings: tuple[Finding, ...] = ()
     artefacts: tuple[str, ...] = ()
     shown: tuple[ArtefactView, ...] = ()
+    recalled: bool = False
 
 
 class TaskView(Frozen):
@@ -205,6 +206,7 @@ def _check_view(result: CheckResult, project: ProjectId, pages: Sequence[str]) -
         findings=result.findings,
         artefacts=result.artefacts,
         shown=tuple(_artefact_view(path, project, pages) for path in result.artefacts),
+        recalled=result.recalled,
     )
 
 

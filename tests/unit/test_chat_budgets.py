@@ -58,7 +58,10 @@ async def test_a_build_out_of_budget_is_continued(api: Api) -> None:
 
 async def test_what_cannot_be_continued_says_why_and_what_to_do(api: Api) -> None:
     project, build = await api.new()
-    assert "is queued" in error_of(await proceed(api, project), 409)["message"]
+    assert (
+        "is waiting its turn; only one that ran out"
+        in error_of(await proceed(api, project), 409)["message"]
+    )
     await run_out(api, build)
     await api.ada.post(f"/v1/projects/{project}/messages", json={"text": "Something else"})
     error = error_of(await proceed(api, project), 409)

@@ -99,6 +99,9 @@ def test_a_recalled_verdict_names_the_commit_it_is_asked_about() -> None:
     asked = REQUEST.model_copy(update={"commit": CommitId("c9")})
     told = recalled(kept, asked, 0.01)
     assert (told.commit, told.cached_from, told.elapsed_s) == ("c9", "bld_z.1.1", 0.01)
+    assert [(k.recalled, t.recalled) for k, t in zip(kept.results, told.results, strict=True)] == [
+        (False, True)
+    ]
 
 
 def test_a_red_checks_log_is_a_bounded_file_that_its_findings_name(tmp_path: Path) -> None:

@@ -279,6 +279,22 @@ async def test_a_model_in_circles_is_stopped_after_four_levels_each_with_its_eve
     assert "appfleet:progress" in asked[-1].messages[2].content
 
 
+async def test_a_task_that_a_rule_gives_up_is_not_reopened_and_its_diagnosis_comes_once() -> None:
+    bad = [[write("a.ts", f"BAD {n}\n"), CLAIM] for n in range(30)]
+    model = Model({"appfleet:request": [[plan()]], "appfleet:task": bad})
+    world = World(model, Settings(lease_ttl_s=LEASE_TTL_S, max_task_attempts=20))
+    await world.post()
+    done = await world.run()
+    assert done is not None and done.state is BuildState.FAILED
+    events = await world.store.events(world.project, 0)
+    kinds = [e.kind.value for e in events]
+    given_up = max(i for i, e in enumerate(events) if e.payload.get("level") == "failed")
+    assert "task.reopened" in kinds[:given_up]
+    assert kinds[given_up + 1 :] == ["task.failed", "build.finished"]
+    assert "did not help" in str(events[given_up + 1].payload["reason"])
+    assert "did not help" not in str(events[given_up].payload["text"])
+
+
 async def test_a_lost_lease_stops_everything_at_once() -> None:
     world = World(Model({"appfleet:request": [[plan()]], "appfleet:task": GREEN}))
 

@@ -130,8 +130,8 @@ async def test_a_dead_app_is_reported_not_raised(browser: ChromiumBrowser) -> No
 
 async def test_a_crashed_chromium_is_replaced(browser: ChromiumBrowser, app_socket: str) -> None:
     await browser.visit(PageVisit(socket=app_socket, path="/"))
-    assert browser._browser is not None
-    await browser._browser.close()
+    assert browser._chromium is not None
+    await browser._chromium.browser.close()
     report = await browser.visit(PageVisit(socket=app_socket, path="/"))
     assert "Hello" in report.text
 

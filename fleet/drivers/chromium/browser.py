@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
+import structlog
 from playwright.async_api import Browser as PlaywrightBrowser
 from playwright.async_api import BrowserContext, Playwright, async_playwright
 from playwright.async_api import Error as PlaywrightError
 
 from fleet.domain.page import PageReport, PageVisit
 from fleet.drivers.chromium.bridge import AppBridge
+from fleet.drivers.chromium.processes import Processes
 from fleet.drivers.chromium.tab import Tab, Trail, crashed
 from fleet.errors import InfrastructureError, SetupError
 
@@ -41,7 +44,16 @@ _FLAGS = (
 _VIEWPORT_WIDTH, _VIEWPORT_HEIGHT = 1280, 800
 _LAUNCH_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 5.0
-_MAX_PAGES = 3
+# What the browser's own process answers in milliseconds; a frozen one never does.
+_ANSWER_TIMEOUT_S = 10.0
+# What a visit may take beyond its page's load, all its parts at their own deadlines.
+_VISIT_REST_S = 60.0
+_MAX_PAGES = 6
+_EXIT = re.compile(r"exitCode=(\w+)(?:, signal=(\w+))?")
+
+_Answer = TypeVar("_Answer")
+
+log = structlog.get_logger()
 
 
 def find_chromium(executable: str = "") -> str:
@@ -57,21 +69,56 @@ def find_chromium(executable: str = "") -> str:
 
 
 @dataclass(frozen=True)
+class _Chromium:
+    """One launched Chromium; `gone` is set once it ended, by itself or by us."""
+
+    browser: PlaywrightBrowser
+    processes: Processes
+    answer_s: float
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def end(self, why: str) -> PlaywrightError:
+        """Kills it; the error is what its users are to raise."""
+        if not self.gone.is_set():
+            log.warning("chromium killed", why=why)
+            self.processes.kill()
+            self.gone.set()
+        return PlaywrightError(f"Chromium has been closed: {why}")
+
+    async def answered(self, call: Awaitable[_Answer]) -> _Answer:
+        """What a call to the browser itself gives; without an answer in time it is ended."""
+        try:
+            async with asyncio.timeout(self.answer_s):
+                return await call
+        except TimeoutError as error:
+            raise self.end("it answers nothing.") from error
+
+    async def prove_alive(self) -> None:
+        """A page that never ends is the app's fault only in a browser that is well."""
+        await self.answered(self._version())
+        if await asyncio.to_thread(self.processes.stopped):
+            raise self.end("its processes were stopped.")
+
+    async def _version(self) -> None:
+        session = await self.browser.new_browser_cdp_session()
+        await session.send("Browser.getVersion")
+        await session.detach()
+
+
+@dataclass(frozen=True)
 class _Window:
     """A context of its own for one app, with the bridge to it."""
 
-    browser: PlaywrightBrowser
+    chromium: _Chromium
     context: BrowserContext
     bridge: AppBridge
-    gone: asyncio.Event  # the browser's own end
     trail: Trail = field(default_factory=Trail)
 
     async def close(self) -> None:
         # A dead browser's context is closed; asked to close it, some of them never answer.
-        if not self.gone.is_set():
-            with suppress(PlaywrightError, TimeoutError):
-                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                    await self.context.close()
+        if not self.chromium.gone.is_set():
+            with suppress(PlaywrightError):
+                await self.chromium.answered(self.context.close())
         await self.bridge.close()
 
 
@@ -85,24 +132,26 @@ class ChromiumBrowser:
     """One Chromium process. Visits to one app that overlap in time are tabs of one throwaway
     context: they share its cache, which halves the work of a gate that opens every page."""
 
-    def __init__(self, executable: str = "") -> None:
+    def __init__(self, executable: str = "", answer_s: float = _ANSWER_TIMEOUT_S) -> None:
         self._executable = executable
+        self._answer_s = answer_s
         self._playwright: Playwright | None = None
-        self._browser: PlaywrightBrowser | None = None
-        self._gone = asyncio.Event()
+        self._chromium: _Chromium | None = None
         self._launching = asyncio.Lock()
         self._pages = asyncio.Semaphore(_MAX_PAGES)
         self._sessions: dict[str, _Session] = {}
 
     async def visit(self, visit: PageVisit) -> PageReport:
-        """Opens one page; a Chromium that died is replaced once before that is an error."""
+        """Opens one page; a Chromium that died or froze is replaced once before that is an
+        error. Ends at a deadline of its own, whatever the browser answers."""
         for attempt in (1, 2):
             try:
                 async with self._window(visit.socket) as window, self._pages:
-                    return await _unless(window.gone, self._visit(window, visit))
+                    return await _unless_gone(window.chromium, self._visit(window, visit), visit)
             except PlaywrightError as error:
                 if attempt == 2 or not crashed(error):
-                    raise InfrastructureError(f"Chromium failed: {error.message}") from error
+                    log.warning("chromium failed", error=error.message)
+                    raise InfrastructureError(f"Chromium failed: {_first(error)}") from error
         raise AssertionError("unreachable")
 
     async def warm(self) -> None:
@@ -111,34 +160,53 @@ class ChromiumBrowser:
 
     async def close(self) -> None:
         async with self._launching:
-            with suppress(PlaywrightError):  # already gone is closed
-                if self._browser is not None:
-                    await self._browser.close()
-            if self._playwright is not None:
-                await self._playwright.stop()
-            self._browser = self._playwright = None
+            await self._end_all("it is closed.")
 
-    async def _warm(self) -> PlaywrightBrowser:
+    async def _end_all(self, why: str) -> None:
+        """Asked to end first; what does not answer is killed."""
+        chromium, playwright = self._chromium, self._playwright
+        self._chromium = self._playwright = None
+        if chromium is not None and not chromium.gone.is_set():
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await chromium.browser.close()
+            if not chromium.gone.is_set():
+                chromium.end(why)
+        if playwright is not None:
+            with suppress(PlaywrightError, TimeoutError):
+                async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                    await playwright.stop()
+
+    async def _warm(self) -> _Chromium:
         async with self._launching:
-            if self._browser is not None and not self._gone.is_set():
-                return self._browser
+            if self._chromium is not None and not self._chromium.gone.is_set():
+                return self._chromium
             path = find_chromium(self._executable)
+            processes = Processes()
             try:
                 async with asyncio.timeout(_LAUNCH_TIMEOUT_S):
-                    if self._playwright is None:
-                        self._playwright = await async_playwright().start()
-                    flags = [*_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else list(_FLAGS)
-                    self._browser = await self._playwright.chromium.launch(
-                        executable_path=path, args=flags, chromium_sandbox=os.geteuid() != 0
-                    )
-                    self._gone = gone = asyncio.Event()
-                    self._browser.on("disconnected", lambda _: gone.set())
+                    self._chromium = await self._launch(path, processes)
             except (PlaywrightError, TimeoutError) as error:
+                log.warning("chromium does not start", path=path, error=str(error))
+                await asyncio.to_thread(processes.kill)
+                await self._end_all("it does not start.")  # the driver may be what is at fault
                 raise InfrastructureError(
-                    f"Chromium at {path} does not start: {error}",
+                    f"Chromium at {path} does not start: {_why_not(error)}.",
                     action="Run `appfleet doctor`.",
                 ) from error
-            return self._browser
+            return self._chromium
+
+    async def _launch(self, path: str, processes: Processes) -> _Chromium:
+        if self._playwright is None:
+            self._playwright = await async_playwright().start()
+        rooted = os.geteuid() == 0
+        flags = [*_FLAGS, processes.flag, *(["--no-sandbox"] if rooted else [])]
+        browser = await self._playwright.chromium.launch(
+            executable_path=path, args=flags, chromium_sandbox=not rooted
+        )
+        chromium = _Chromium(browser, processes, self._answer_s)
+        browser.on("disconnected", lambda _: chromium.gone.set())
+        return chromium
 
     @asynccontextmanager
     async def _window(self, socket: str) -> AsyncIterator[_Window]:
@@ -165,42 +233,70 @@ class ChromiumBrowser:
             del self._sessions[socket]
 
     async def _open(self, socket: str) -> _Window:
-        browser = await self._warm()
+        chromium = await self._warm()
         bridge = await AppBridge(socket).open()
         try:
-            context = await browser.new_context(
-                proxy={"server": bridge.proxy_url, "bypass": "<-loopback>"},
-                viewport={"width": _VIEWPORT_WIDTH, "height": _VIEWPORT_HEIGHT},
-                service_workers="block",
-                accept_downloads=False,
-                reduced_motion="reduce",
+            context = await chromium.answered(
+                chromium.browser.new_context(
+                    proxy={"server": bridge.proxy_url, "bypass": "<-loopback>"},
+                    viewport={"width": _VIEWPORT_WIDTH, "height": _VIEWPORT_HEIGHT},
+                    service_workers="block",
+                    accept_downloads=False,
+                    reduced_motion="reduce",
+                )
             )
         except BaseException:
             await bridge.close()
             raise
-        return _Window(browser, context, bridge, self._gone)
+        return _Window(chromium, context, bridge)
 
     async def _visit(self, window: _Window, visit: PageVisit) -> PageReport:
-        page = await window.context.new_page()
+        chromium = window.chromium
+        page = await chromium.answered(window.context.new_page())
         try:
-            return await Tab(page, visit, window.trail).report()
+            report = await Tab(page, visit, window.trail).report()
+            if report.timed_out:
+                await chromium.prove_alive()
+            return report
         finally:
             with suppress(PlaywrightError):  # the visit's own error says more
-                await page.close()
+                if not chromium.gone.is_set():
+                    await chromium.answered(page.close())
 
 
-async def _unless(gone: asyncio.Event, visit: Coroutine[Any, Any, PageReport]) -> PageReport:
+async def _unless_gone(
+    chromium: _Chromium, visit: Coroutine[Any, Any, PageReport], asked: PageVisit
+) -> PageReport:
     """The visit's report; raises at once when the browser dies, which not every call notices."""
     visiting = asyncio.create_task(visit)
-    dying = asyncio.create_task(gone.wait())
+    dying = asyncio.create_task(chromium.gone.wait())
+    limit_s = asked.timeout_s + _VISIT_REST_S
     try:
-        await asyncio.wait({visiting, dying}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({visiting, dying}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if visiting.done():
             return visiting.result()
-        raise PlaywrightError("Chromium has been closed")
+        if dying.done():
+            raise PlaywrightError("Chromium has been closed")
+        raise chromium.end("a visit did not end.")
     finally:
         for task in (visiting, dying):
             task.cancel()
-        await asyncio.wait({visiting, dying}, timeout=_CLOSE_TIMEOUT_S)
+        # A page is closed even then, and that tells a frozen browser.
+        await asyncio.wait({visiting, dying}, timeout=chromium.answer_s + 1.0)
         if visiting.done() and not visiting.cancelled():
             visiting.exception()  # the browser's death says more
+
+
+def _first(error: PlaywrightError) -> str:
+    return error.message.split("\n", 1)[0][:200]
+
+
+def _why_not(error: PlaywrightError | TimeoutError) -> str:
+    """A few words for why it did not start; the log has all that it said."""
+    if not isinstance(error, PlaywrightError):
+        return f"it is not ready after {_LAUNCH_TIMEOUT_S:.0f} s"
+    ended = _EXIT.search(error.message)
+    if ended is None:
+        return _first(error).removeprefix("BrowserType.launch: ").rstrip(".")
+    code, number = ended.groups()
+    return "killed" if number == "SIGKILL" else f"it ended with {number or f'code {code}'}"

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from pydantic import ValidationError
 
 import fleet
 from actors.proxy import NAMESPACE
@@ -29,7 +28,7 @@ from fleet.assembly import control_server, open_store
 from fleet.domain.token import hash_token, new_token
 from fleet.errors import AppfleetError, SetupError
 from fleet.installation import Installation
-from fleet.settings import Settings
+from fleet.settings import Settings, read_settings, unknown_variables
 
 LOCAL_OWNER = "local"
 READY_DEADLINE_S = 120.0
@@ -163,15 +162,13 @@ class Platform:
 def main() -> int:
     os.environ.setdefault("RAY_DEDUP_LOGS", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing leaves the machine
+    for sentence in unknown_variables(os.environ):
+        report("warning", message=sentence)
     try:
-        asyncio.run(Platform(Settings()).run())
+        asyncio.run(Platform(read_settings()).run())
     except AppfleetError as error:
         report("error", message=error.message, action=error.action, code=error.code)
         return error.exit_code
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        report("error", message=f"A setting is wrong: {wrong}", action="", code=SetupError.code)
-        return SetupError.exit_code
     return 0
 
 

@@ -64,6 +64,8 @@ def _body(field: str, message: str, model: str | None) -> dict[str, Any]:
 
 def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool) -> None:
     project_id, build_id = posted["project"], posted["build"]
+    if not as_json:
+        out.print(f"[dim]project {project_id}  build {build_id}[/]", highlight=False)
     if wait:
         events = client.events(project_id, build_id, int(posted.get("after", 0)))
         own = (e for e in events if e.get("build") in (None, build_id))
@@ -71,40 +73,47 @@ def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool
             for _ in own:
                 pass
         else:
-            out.print(f"[dim]project {project_id}  build {build_id}[/]", highlight=False)
             show_events(out, own)
     result = client.get(f"/v1/projects/{project_id}/builds/{build_id}")
     if as_json:
         print_json(result)
-    elif wait:
-        show_ending(out, result)
     else:
-        show_result(out, result, _places(client))
+        show_ending(out, result)
     if wait and result["state"] != "succeeded":
         raise typer.Exit(1)
 
 
 def _places(client: Client) -> Places:
-    return Places(url=client.url, folder=Settings(data_dir=target.directory).artefacts_dir)
+    # Not validated: the platform's settings are no matter of the one who asks it.
+    folder = Settings.model_construct(data_dir=target.directory).artefacts_dir
+    return Places(url=client.url, folder=folder)
 
 
 @commands.command()
-def show(project: ProjectArg, as_json: AsJson = False) -> None:
-    """A project: its apps, its builds, and the last build's evidence."""
+def show(
+    project: ProjectArg,
+    build: Annotated[
+        str | None, typer.Option(help="An older build's id; else the newest build.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """A project: its apps, its builds, and one build's evidence and screenshots."""
     client = target.client()
     answer = client.get(f"/v1/projects/{project}")
     builds = answer["builds"]
-    last = builds[-1]["build"] if builds else None
-    result = client.get(f"/v1/projects/{project}/builds/{last}") if last else None
+    wanted = build or (builds[-1]["build"] if builds else None)
+    result = client.get(f"/v1/projects/{project}/builds/{wanted}") if wanted else None
     if as_json:
-        print_json({**answer, "last_build": result})
+        print_json({**answer, "build" if build else "last_build": result})
         return
     out.print(f"[bold]{escape(str(answer['title']))}[/]  [dim]{project}[/]", highlight=False)
-    for build in builds:
-        text = escape(str(build.get("text", "")))[:70]
-        out.print(f"  {build['build']}  {build['state']:<13} {text}", highlight=False)
-    if result:
-        show_result(out, result, _places(client))
-        contract = result.get("contract") or {}
-        for procedure in contract.get("procedures", []):
-            out.print(f"  {procedure['kind']:<9} {procedure['name']}", highlight=False)
+    for made in builds:
+        text = escape(" ".join(str(made.get("text", "")).split())[:70])
+        out.print(f"  {made['build']}  {made['state']:<13} {text}", highlight=False)
+    if result is None:
+        out.print("  no build yet", highlight=False)
+        return
+    show_result(out, result, _places(client))
+    contract = result.get("contract") or {}
+    for procedure in contract.get("procedures", []):
+        out.print(f"  {procedure['kind']:<9} {procedure['name']}", highlight=False)

@@ -40,8 +40,14 @@ def launch(
             text=True,
             start_new_session=detach,
         )
+    told: set[str] = set()
+
+    def noted(report: dict[str, Any]) -> None:
+        told.add(str(report.get("event")))
+        on_report(report)
+
     try:
-        ready = _follow(process, on_report, until_ready=detach)
+        ready = _follow(process, noted, until_ready=detach)
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         process.wait(STOP_DEADLINE_S)
@@ -49,7 +55,7 @@ def launch(
     if detach and ready:
         return 0
     code = process.wait()
-    if not ready and code not in (0, SetupError.exit_code):
+    if not ready and code != 0 and "error" not in told:  # else it has said why itself
         raise InfrastructureError(
             "The platform ended before it was ready.",
             action=f"Its log says why: {Installation(data_dir).log_path}",

@@ -1,4 +1,4 @@
-"""Commands for the one who runs the platform: up, down, doctor, status."""
+"""Commands for the one who runs the platform: up, down, doctor, status, usage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 from rich.markup import escape
 
 from fleet.cli.launcher import launch, stop
-from fleet.cli.progress import show_owner, show_projects
+from fleet.cli.progress import show_projects, show_usage
 from fleet.cli.terminal import AsJson, OwnDataDir, aim, err, out, print_json, target
 
 commands = typer.Typer()
@@ -34,27 +34,33 @@ def up(
         environment["APPFLEET_RAY_ADDRESS"] = ray_address
 
     def on_report(report: dict[str, Any]) -> None:
-        if as_json:
+        if report["event"] == "warning":
+            err.print(f"[yellow]warning[/] {escape(report['message'])}", highlight=False)
+        elif as_json:
             if report["event"] in {"ready", "error"}:
                 print_json(report)
-            return
-        match report["event"]:
-            case "step":
-                out.print(f"  [dim]{report['elapsed_s']:6.2f} s[/]  {report['name']}")
-            case "ready":
-                out.print(f"\n[bold green]ready[/] in {report['elapsed_s']:.1f} s")
-                out.print(f"  chat page  {report['url']}", highlight=False)
-                out.print(f"  dashboard  {report['dashboard']}", highlight=False)
-                out.print(f"  token      {target.directory / 'token'}", highlight=False)
-            case "error":
-                err.print(f"[red]error[/] {escape(report['message'])}", highlight=False)
-                if report.get("action"):
-                    err.print(escape(report["action"]), highlight=False)
-            case other:
-                out.print(f"[dim]{other}[/]")
+        else:
+            _show_report(report)
 
     code = launch(target.directory, environment, on_report, detach=detach)
     raise typer.Exit(code)
+
+
+def _show_report(report: dict[str, Any]) -> None:
+    match report["event"]:
+        case "step":
+            out.print(f"  [dim]{report['elapsed_s']:6.2f} s[/]  {report['name']}")
+        case "ready":
+            out.print(f"\n[bold green]ready[/] in {report['elapsed_s']:.1f} s")
+            out.print(f"  chat page  {report['url']}", highlight=False)
+            out.print(f"  dashboard  {report['dashboard']}", highlight=False)
+            out.print(f"  token      {target.directory / 'token'}", highlight=False)
+        case "error":
+            err.print(f"[red]error[/] {escape(report['message'])}", highlight=False)
+            if report.get("action"):
+                err.print(escape(report["action"]), highlight=False)
+        case other:
+            out.print(f"[dim]{other}[/]")
 
 
 @commands.command()
@@ -99,13 +105,24 @@ def status(as_json: AsJson = False) -> None:
     """The platform and its projects."""
     client = target.client()
     platform, projects = client.get("/v1/status"), client.get("/v1/projects")
-    usage = client.get("/v1/usage")
+    spent = client.get("/v1/usage")
     if as_json:
-        told = {"platform": platform, "projects": projects, "usage": usage, "url": client.url}
+        told = {"platform": platform, "projects": projects, "usage": spent, "url": client.url}
         print_json(told)
         return
     out.print(f"[bold]{client.url}[/]  version {platform['version']}", highlight=False)
     for problem in platform["problems"]:
         out.print(f"[red]problem[/] {escape(problem)}", highlight=False)
     show_projects(out, projects)
-    show_owner(out, usage)
+    if spent["budget"]:
+        show_usage(out, spent)
+
+
+@commands.command()
+def usage(as_json: AsJson = False) -> None:
+    """What your builds spent in the budget's period, and what is left."""
+    spent = target.client().get("/v1/usage")
+    if as_json:
+        print_json(spent)
+    else:
+        show_usage(out, spent)

@@ -147,7 +147,7 @@ def priced(usage: Usage, model: str, settings: Settings) -> Usage:
 
     `repeated_tokens` are part of `prompt_tokens` and have a price of their own where one is set.
     """
-    price = settings.model_prices.get(model)
+    price = settings.price_of(model)
     if price is None:
         return usage
     repeated = min(usage.repeated_tokens, usage.prompt_tokens)

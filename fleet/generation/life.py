@@ -156,7 +156,7 @@ class Life:
     def answer_tokens(self, model: str, wanted: int) -> int:
         """How long an answer what is left of the budgets pays for."""
         settings = self.deps.settings
-        price = settings.model_prices.get(model)
+        price = settings.price_of(model)
         dearest = price.completion if price else 0.0
         own = answer_tokens(build_budget(settings), self._spending(), wanted, dearest)
         return answer_tokens(owner_budget(settings), self.owner_spent, own, dearest)

@@ -25,7 +25,7 @@ from fleet.generation.prompter import MovableClock, Prompter, RecordedGate
 from fleet.generation.tools.workbench import SqlJudgement
 from fleet.generation.transcript import Earlier, Transcript, export, restored
 from fleet.ports import Browser, Repositories, Runtime, Store, Timelines
-from fleet.settings import Settings
+from fleet.settings import ANY_MODEL, Settings, read_settings
 
 HOLDER = "replay"
 LEASE_S = 1_000_000.0  # beyond a still clock's patience: nothing renews it, nobody else wants it
@@ -59,7 +59,7 @@ def beginning(transcript: Transcript) -> datetime:
 async def replay(transcript: Transcript, ground: Ground) -> Replay:
     prompter = Prompter(transcript, ground.clock)
     lives = [CatalogNote(kind=k, title=k, text="") for k in transcript.catalog]
-    settings = Settings.model_validate({**transcript.settings, "lease_ttl_s": LEASE_S})
+    settings = _settings(transcript)
     runner = BuildRunner(
         BuildDependencies(
             store=ground.store,
@@ -88,6 +88,14 @@ async def replay(transcript: Transcript, ground: Ground) -> Replay:
     found = {str(d): d for d in (*prompter.divergences, *differences(transcript, now))}
     order = sorted(found.values(), key=lambda d: (d.step == 0, d.step))
     return Replay(now=now, divergences=tuple(order))
+
+
+def _settings(transcript: Transcript) -> Settings:
+    """As recorded; what had no price then cost nothing, and does so again."""
+    recorded = transcript.settings
+    prices = recorded.get("model_prices")
+    known = {ANY_MODEL: {}, **(prices if isinstance(prices, dict) else {})}
+    return read_settings(**{**recorded, "model_prices": known, "lease_ttl_s": LEASE_S})
 
 
 async def _run(runner: BuildRunner, ground: Ground, build: Build, steps: int) -> Build:

@@ -13,6 +13,7 @@ from fleet.domain.ids import AppSlug, new_project_id
 from fleet.domain.project import Owner, Project
 from fleet.domain.timeline import SqlResult
 from fleet.errors import Conflict, InvalidInput, NotFound
+from fleet.settings import ANY_MODEL, PREFIX
 from serve.chat.artefacts import INLINE_TYPES, artefact_file
 from serve.chat.auth import Caller, OwnedProject, Services, must_be_active
 from serve.chat.platform import ChatServices
@@ -48,6 +49,7 @@ async def create_project(
 async def _model_of(services: ChatServices, name: str | None) -> str | None:
     """Refuses what the platform's models do not offer, before anything is made of it."""
     wanted = clean_model(name)
+    _require_price(services, wanted)
     offered = None if wanted is None else await services.platform.models()
     if offered is None or wanted is None or wanted in offered:
         return wanted
@@ -56,6 +58,19 @@ async def _model_of(services: ChatServices, name: str | None) -> str | None:
             f"There is no model {wanted!r}.", action=f"There are: {', '.join(offered)}."
         )
     return wanted
+
+
+def _require_price(services: ChatServices, model: str | None) -> None:
+    """A name without a price must not be a way around a bound on money."""
+    settings = services.settings
+    if model is None or not settings.bounds_money or settings.price_of(model) is not None:
+        return
+    priced = sorted(set(settings.model_prices) - {ANY_MODEL})
+    instead = f"Choose one of {', '.join(priced)}" if priced else "Leave the model out"
+    raise InvalidInput(
+        f"Model {model!r} has no price, and what a build may cost is bounded here.",
+        action=f"{instead}, or have the operator add it to {PREFIX}MODEL_PRICES.",
+    )
 
 
 async def _new_project(services: ChatServices, caller: Owner, text: str, title: str) -> Project:

@@ -12,7 +12,7 @@ from fleet.domain.build import BuildState, StepKind
 from fleet.domain.chat import Usage
 from fleet.domain.ids import BuildId, ProjectId
 from fleet.ports import NewStep
-from fleet.settings import Settings
+from fleet.settings import Price, Settings
 from tests.unit.test_chat_api import Api, error_of, served
 from tests.unit.test_chat_api import api as api  # noqa: PLC0414 (the fixture)
 
@@ -141,3 +141,22 @@ async def test_metrics_count_steps_tokens_and_cost(api: Api) -> None:
         "appfleet_cost_usd_total 0.0246",
     ):
         assert line in text, line
+
+
+@pytest.mark.parametrize("bound", ["max_cost_usd", "owner_max_cost_usd"])
+async def test_a_model_without_a_price_is_no_way_around_a_bound_on_money(
+    api: Api, bound: str
+) -> None:
+    prices = {"blueprint": Price(prompt=1.0)}
+    bounded = api.settings.model_copy(update={bound: 1.0, "model_prices": prices})
+    api.app.state.services = replace(api.app.state.services, settings=bounded)
+    body = {"message": "A CRM", "model": "free"}
+    error = error_of(await api.ada.post("/v1/projects", json=body), 400)
+    assert "'free' has no price" in error["message"]
+    assert "Choose one of blueprint" in error["action"]
+    assert await api.store.projects() == []
+    project, _ = await api.new()
+    path = f"/v1/projects/{project}/messages"
+    error_of(await api.ada.post(path, json={"text": "More", "model": "free"}), 400)
+    faulty = await api.ada.post(path, json={"text": "More", "model": "blueprint+type-error"})
+    assert faulty.status_code == 201

@@ -24,6 +24,7 @@ from fleet.generation.budget import (
 from fleet.ports import Spending
 from fleet.settings import Price, Settings
 
+FREE = {"*": Price()}
 NONE = Budget(steps=0, prompt_tokens=0, completion_tokens=0, cost_usd=0.0, wall_s=0.0)
 
 
@@ -64,7 +65,7 @@ def test_without_bounds_nothing_is_ever_spent() -> None:
             "its 5 completion tokens",
         ),
         (
-            Settings(max_cost_usd=0.5),
+            Settings(max_cost_usd=0.5, model_prices=FREE),
             Spending(usage=Usage(cost_microusd=500_000)),
             "its $0.50",
         ),
@@ -77,7 +78,7 @@ def test_a_spent_budget_is_named(settings: Settings, spending: Spending, words: 
 
 
 def test_an_owners_budget_names_its_period() -> None:
-    settings = Settings(owner_max_cost_usd=20, owner_period_s=7 * 86_400)
+    settings = Settings(owner_max_cost_usd=20, owner_period_s=7 * 86_400, model_prices=FREE)
     over = Spending(usage=Usage(cost_microusd=20_000_000))
     assert spent(owner_budget(settings), over) == "its owner's $20.00 of 7 days"
     odd = Settings(owner_max_steps=1, owner_period_s=90)
@@ -110,7 +111,7 @@ def test_a_warning_comes_when_the_share_is_passed_and_never_again() -> None:
 
 
 def test_an_answer_is_bounded_by_what_is_left_of_tokens_and_money() -> None:
-    settings = Settings(max_completion_tokens=1_000, max_cost_usd=1.0)
+    settings = Settings(max_completion_tokens=1_000, max_cost_usd=1.0, model_prices=FREE)
     spending = Spending(usage=Usage(completion_tokens=400, cost_microusd=994_000))
     assert answer_tokens(build_budget(settings), spending, 16_000, 0.0) == 600
     assert answer_tokens(build_budget(settings), spending, 16_000, 15.0) == 400

@@ -19,6 +19,7 @@ from fleet.domain.project import Project, ProjectState
 from fleet.domain.workload import Workload, WorkloadState, WorkloadStatus
 from fleet.errors import AppfleetError, NotFound, WorkloadCrashed
 from fleet.lifecycle.converge import dev_workload_of
+from fleet.logs import log_to
 from fleet.ports import Runtime, Store, Timelines
 from fleet.settings import Settings
 
@@ -27,6 +28,7 @@ log = structlog.get_logger()
 
 class NodeAgent:
     def __init__(self, settings: Settings) -> None:
+        log_to(settings.data_dir, "node-agent")
         self._settings = settings
         self._started: asyncio.Task[None] | None = None
         self._starts: dict[WorkloadId, asyncio.Task[WorkloadStatus]] = {}

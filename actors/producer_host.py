@@ -22,6 +22,7 @@ from fleet.generation.build import BuildDependencies, BuildRunner
 from fleet.lifecycle.checkpoint import DevCheckpoints
 from fleet.lifecycle.converge import DevConverge
 from fleet.lifecycle.world import World
+from fleet.logs import log_to
 from fleet.ports import Browser, Gatekeeper, Runtime, Scaffold, Store, Timelines
 from fleet.settings import Settings
 
@@ -41,6 +42,7 @@ class ProducerHost:
         ports: tuple[Timelines, Runtime, Gatekeeper, Browser],
         knowledge: tuple[Scaffold, tuple[CatalogNote, ...]],
     ) -> None:
+        log_to(settings.data_dir, name)
         self._name = name
         self._settings = settings
         self._ports = ports
@@ -90,7 +92,7 @@ class ProducerHost:
         with structlog.contextvars.bound_contextvars(project=build.project, build=build.id):
             try:
                 done = await runner.run(build, lease)
-                log.info("build ended", state=done.state)
+                log.info("build ended", state=done.state, explanation=done.explanation)
             except LeaseLost:
                 log.warning("lease lost: a successor works on the build")
             except Exception as error:  # outermost of one build: it is claimed again

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Literal, cast
 
 import ray
@@ -22,7 +22,7 @@ from actors.route import Route
 from fleet.domain.ids import AppSlug, EndpointId, ProjectId, TimelineId, WorkloadId
 from fleet.domain.page import PageReport, PageVisit
 from fleet.domain.timeline import Endpoint, Migration, SqlResult, Timeline
-from fleet.domain.verdict import CheckResult, GateRequest, Verdict
+from fleet.domain.verdict import CheckResult, GateNotice, GateRequest, Verdict
 from fleet.domain.workload import (
     Command,
     CommandResult,
@@ -31,7 +31,7 @@ from fleet.domain.workload import (
     Workload,
     WorkloadStatus,
 )
-from fleet.errors import AppfleetError, InfrastructureError
+from fleet.errors import AppfleetError, InfrastructureError, in_short
 from fleet.ports import OnCheck
 from fleet.settings import Settings
 
@@ -42,6 +42,11 @@ RESTART_DEADLINE_S = 60.0
 # The build tries a few times more, with pauses; see fleet/generation/build.py.
 GATE_TRIES = 2
 _RETRY_DELAY_S = 0.2
+# A verifier that has nothing to say for so long is asked whether it lives, and is to answer.
+SILENCE_S = 30.0
+ANSWER_S = 30.0
+# Beyond a page's own deadline: a Chromium replaced on the way, and a turn among other visits.
+VISIT_REST_S = 240.0
 
 log = structlog.get_logger()
 
@@ -203,25 +208,56 @@ class RemoteGatekeeper:
             except InfrastructureError as fault:
                 log.warning("gate to be repeated", run=run, verifier=name, error=str(fault))
                 faults.append(fault)
+                if on_check is not None and len(faults) < GATE_TRIES:
+                    on_check(GateNotice(text=f"{in_short(fault)} The gate is run again."))
         raise faults[-1]
 
     async def _verify_on(
         self, name: str, request: GateRequest, on_check: OnCheck | None
     ) -> Verdict:
-        await call_actor(name, "ready")
+        await _must_answer(name)
         try:
             stream: Any = actor(name).verify.options(num_returns="streaming").remote(request)
-            async for reference in stream:
-                item = await reference
+            async for item in _items(name, stream):
                 if isinstance(item, Verdict):
                     return item
-                if isinstance(item, CheckResult) and on_check is not None:
+                if isinstance(item, CheckResult | GateNotice) and on_check is not None:
                     on_check(item)
         except RayTaskError as error:
             raise _own(error) from error
         except (RayActorError, ValueError) as error:
             raise InfrastructureError(f"The verifier {name} died during the gate.") from error
         raise InfrastructureError(f"The verifier {name} ended without a verdict.")
+
+
+async def _items(name: str, stream: AsyncIterator[Any]) -> AsyncIterator[object]:
+    """What a verifier streams. How long it may have to wait for its turn nobody knows, so that a
+    silent one is asked whether it is alive instead of being given a deadline."""
+    iterator = aiter(stream)
+    while True:
+        waiting = asyncio.ensure_future(_item(iterator))
+        try:
+            while not (await asyncio.wait({waiting}, timeout=SILENCE_S))[0]:
+                await _must_answer(name)
+        except BaseException:
+            waiting.cancel()
+            raise
+        try:
+            yield waiting.result()
+        except StopAsyncIteration:
+            return
+
+
+async def _item(iterator: AsyncIterator[Any]) -> object:
+    return await (await anext(iterator))
+
+
+async def _must_answer(name: str) -> None:
+    try:
+        async with asyncio.timeout(RESTART_DEADLINE_S + ANSWER_S):
+            await call_actor(name, "ready", deadline_s=RESTART_DEADLINE_S)
+    except TimeoutError as error:
+        raise InfrastructureError(f"The verifier {name} answers nothing.") from error
 
 
 class RemoteBrowser:
@@ -232,7 +268,11 @@ class RemoteBrowser:
 
     async def visit(self, visit: PageVisit) -> PageReport:
         name = self._names[zlib.crc32(visit.socket.encode()) % len(self._names)]
-        return cast("PageReport", await call_actor(name, "visit", visit))
+        try:
+            async with asyncio.timeout(visit.timeout_s + VISIT_REST_S):
+                return cast("PageReport", await call_actor(name, "visit", visit))
+        except TimeoutError as error:
+            raise InfrastructureError(f"The browser of {name} answers nothing.") from error
 
     async def close(self) -> None:
         """The verifiers own the real ones."""

@@ -10,6 +10,7 @@ import structlog
 from fleet.assembly import open_store, repositories
 from fleet.lifecycle.sweep import SweepReport, sweep
 from fleet.lifecycle.world import World
+from fleet.logs import log_to
 from fleet.ports import Runtime, Timelines
 from fleet.settings import Settings
 
@@ -26,6 +27,7 @@ class Supervisor:
         runtime: Runtime,
         chores: tuple[Callable[[], Awaitable[object]], ...] = (),
     ) -> None:
+        log_to(settings.data_dir, "supervisor")
         self._settings = settings
         self._timelines = timelines
         self._runtime = runtime

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
+
+import structlog
 
 from fleet.assembly import browser, gate, open_store, repositories
 from fleet.domain.page import PageReport, PageVisit
-from fleet.domain.verdict import CheckResult, GateRequest, Verdict
+from fleet.domain.verdict import CheckResult, GateNotice, GateRequest, Verdict
+from fleet.logs import log_to
 from fleet.ports import Browser, Gatekeeper, Runtime, Scaffold, Timelines
 from fleet.settings import Settings
 
@@ -18,11 +22,11 @@ class _Flight:
     """One gate run in the air; whoever asks for the same run joins it."""
 
     def __init__(self) -> None:
-        self.results: list[CheckResult] = []
+        self.results: list[CheckResult | GateNotice] = []
         self.task: asyncio.Task[Verdict] | None = None
         self._changed = asyncio.Event()
 
-    def add(self, result: CheckResult) -> None:
+    def add(self, result: CheckResult | GateNotice) -> None:
         self.results.append(result)
         self.wake()
 
@@ -38,6 +42,7 @@ class Verifier:
     def __init__(
         self, settings: Settings, timelines: Timelines, runtime: Runtime, scaffold: Scaffold
     ) -> None:
+        log_to(settings.data_dir, f"verifier {os.getpid()}")
         self._settings = settings
         self._timelines = timelines
         self._runtime = runtime
@@ -67,7 +72,9 @@ class Verifier:
         """The warm browser for a producer that wants to see its draft."""
         return await self._browser.visit(visit)
 
-    async def verify(self, request: GateRequest) -> AsyncIterator[CheckResult | Verdict]:
+    async def verify(
+        self, request: GateRequest
+    ) -> AsyncIterator[CheckResult | GateNotice | Verdict]:
         """Yields each check's result as it finishes, then the verdict.
 
         A producer host that dies in mid-gate leaves the run in the air. Its successor asks for
@@ -95,8 +102,12 @@ class Verifier:
         return flight
 
     async def _fly(self, request: GateRequest, flight: _Flight) -> Verdict:
-        async with self._slots:
-            return await (await self._open()).verify(request, flight.add)
+        about = structlog.contextvars.bound_contextvars(
+            project=request.project, build=request.build, run=request.run
+        )
+        with about:
+            async with self._slots:
+                return await (await self._open()).verify(request, flight.add)
 
     def _land(self, run: str, flight: _Flight) -> None:
         self._flights.pop(run, None)

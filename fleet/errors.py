@@ -19,6 +19,8 @@ AppfleetError
 
 from __future__ import annotations
 
+_SHORT_CHARS = 300
+
 
 class AppfleetError(Exception):
     """Root of the tree.
@@ -143,3 +145,14 @@ class MigrationFailed(AppError):
 class LeaseLost(AppfleetError):
     http_status = 409
     code = "lease_lost"
+
+
+def in_short(error: Exception) -> str:
+    """One line for people: a library's error may bring its whole log. That belongs in ours."""
+    what = error.message if isinstance(error, AppfleetError) else str(error)
+    first = next((line.strip() for line in what.splitlines() if line.strip()), "")
+    told = (first or type(error).__name__)[: _SHORT_CHARS + 1]
+    if len(told) > _SHORT_CHARS:
+        told = f"{told[: _SHORT_CHARS - 1]}…"
+    action = error.action if isinstance(error, AppfleetError) else ""
+    return f"{told} {action[:_SHORT_CHARS]}".rstrip()

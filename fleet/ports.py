@@ -34,7 +34,7 @@ from fleet.domain.project import Owner, Project, ProjectState, Spec
 from fleet.domain.repository import NewCommit, TreeEntry
 from fleet.domain.resource import Resource, ResourceKind
 from fleet.domain.timeline import Checkpoint, Endpoint, Migration, SqlResult, Timeline
-from fleet.domain.verdict import CheckResult, GateRequest, Verdict
+from fleet.domain.verdict import CheckResult, GateNotice, GateRequest, Verdict
 from fleet.domain.workload import (
     Command,
     CommandResult,
@@ -279,7 +279,7 @@ class Browser(Protocol):
     async def close(self) -> None: ...
 
 
-OnCheck = Callable[[CheckResult], None]
+OnCheck = Callable[[CheckResult | GateNotice], None]
 
 
 class Gatekeeper(Protocol):

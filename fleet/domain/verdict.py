@@ -123,6 +123,12 @@ class Verdict(Frozen):
         return tuple((r.check, f) for r in self.results for f in r.findings)
 
 
+class GateNotice(Frozen):
+    """Something to tell about a gate run that is no check's result: that it is repeated."""
+
+    text: str
+
+
 class GateRequest(Frozen):
     """What to verify. `run` names the gate run uniquely and stably over retries ("bld_x.3").
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from pydantic import JsonValue
 
 from fleet.domain.build import Step
@@ -9,6 +10,8 @@ from fleet.domain.event import EventKind
 from fleet.domain.progress import notes_of
 from fleet.generation.life import Life
 from fleet.generation.limits import spiral_of
+
+log = structlog.get_logger()
 
 
 async def announce(life: Life, step: Step) -> None:
@@ -26,4 +29,5 @@ async def announce(life: Life, step: Step) -> None:
         await life.emit(EventKind.PACKAGES_CHANGED, {**task, "packages": packages})
     if (found := spiral_of(step)) is not None:
         told: dict[str, JsonValue] = {"level": found.level.value, "text": found.reason}
+        log.info("spiral", rule=found.event.value, **task, **told)
         await life.emit(found.event, {**task, **told})

@@ -23,6 +23,7 @@ from fleet.errors import (
     ModelError,
     SetupError,
     UserError,
+    in_short,
 )
 from fleet.generation.keeper import LeaseKeeper
 from fleet.generation.life import BuildDependencies, Converge, Life
@@ -79,7 +80,7 @@ class BuildRunner:
                 log.warning("build interrupted", build=build.id, error=str(error))
                 if interruptions > MAX_INTERRUPTIONS:
                     return await run.end(BuildState.FAILED, _platform_fault(error))
-                await run.notice(f"Interrupted, trying again: {error}")
+                await run.notice(f"Interrupted, trying again: {in_short(error)}")
                 await self._deps.clock.sleep(BACKOFF_S * 2 ** (interruptions - 1))
 
 
@@ -138,7 +139,9 @@ class _Run:
         except BuildEnded as ended:
             return await self.end(ended.state, ended.explanation)
         except ModelError as error:
-            return await self.end(BuildState.FAILED, f"The model could not be used: {error}")
+            return await self.end(
+                BuildState.FAILED, f"The model could not be used: {in_short(error)}"
+            )
         except (UserError, AppError) as error:
             # Not a matter of trying again: main moved, the last plan cannot be read, and the like.
             return await self.end(BuildState.FAILED, f"The build could not go on: {error}")
@@ -277,5 +280,6 @@ def _count(number: int, noun: str) -> str:
 def _platform_fault(error: Exception) -> str:
     return (
         f"The platform failed {MAX_INTERRUPTIONS + 1} times in a row, and the app is not at "
-        f"fault: {error} Send the message again when that is mended; `appfleet doctor` may say how."
+        f"fault: {in_short(error)} Send the message again when that is mended; "
+        "`appfleet doctor` may say how."
     )

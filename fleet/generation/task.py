@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import structlog
 from pydantic import JsonValue
 
 from fleet.domain.build import BuildState, Step, StepKind, Task, TaskState
@@ -28,6 +29,8 @@ from fleet.generation.tools.workbench import Dev, Workbench
 from fleet.generation.twin import DraftTwin
 from fleet.generation.verify import verify
 from fleet.generation.workspace import Bounds, Workspace
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,8 @@ class TaskRun:
                 "elapsed_s": verdict.elapsed_s,
                 "cached": bool(verdict.cached_from),
             }
+            codes = [f"{check}:{found.code}" for check, found in verdict.findings]
+            log.info("gate judged", commit=commit, findings=codes[:20], **names, **ended)
             await life.emit(EventKind.GATE_FINISHED, {**names, **ended})
         limit = deps.settings.max_task_attempts
         step = gate_step(self._task.id, attempt, limit, verdict)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pydantic import JsonValue
 
 from fleet.domain.event import EventKind
-from fleet.domain.verdict import CheckResult, GateRequest, Verdict
+from fleet.domain.verdict import CheckResult, GateNotice, GateRequest, Verdict
 from fleet.generation.evidence import findings_json
 from fleet.ports import Gatekeeper
 
@@ -17,7 +17,7 @@ Emit = Callable[[EventKind, dict[str, JsonValue]], Awaitable[None]]
 
 async def verify(gatekeeper: Gatekeeper, request: GateRequest, emit: Emit) -> Verdict:
     """Raises InfrastructureError when the gate could not judge."""
-    checks: asyncio.Queue[CheckResult | None] = asyncio.Queue()
+    checks: asyncio.Queue[CheckResult | GateNotice | None] = asyncio.Queue()
     telling = asyncio.create_task(_tell(checks, emit))
     try:
         verdict = await gatekeeper.verify(request, checks.put_nowait)
@@ -28,8 +28,11 @@ async def verify(gatekeeper: Gatekeeper, request: GateRequest, emit: Emit) -> Ve
     return verdict
 
 
-async def _tell(checks: asyncio.Queue[CheckResult | None], emit: Emit) -> None:
+async def _tell(checks: asyncio.Queue[CheckResult | GateNotice | None], emit: Emit) -> None:
     while (result := await checks.get()) is not None:
+        if isinstance(result, GateNotice):
+            await emit(EventKind.NOTICE, {"text": result.text})
+            continue
         await emit(
             EventKind.CHECK_FINISHED,
             {

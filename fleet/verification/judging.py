@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
+import structlog
+
 from fleet.domain.page import PageVisit
 from fleet.domain.verdict import CheckName, CheckOutcome, CheckResult, Finding
-from fleet.errors import AppError, InfrastructureError, SetupError, WorkloadCrashed
+from fleet.errors import AppError, InfrastructureError, SetupError, WorkloadCrashed, in_short
 from fleet.ports import OnCheck
 from fleet.verification.answers import NO_ANSWER, judge_crash, told_as_end
 from fleet.verification.artefacts import with_log
@@ -34,6 +36,8 @@ _LOG_LINES = 5_000
 _VISIT_S = 10.0
 _SERVER = "server/main.ts"
 _NEED_THE_APP = (CheckName.TESTS, CheckName.BROWSE)
+
+_log = structlog.get_logger()
 
 
 class Judging:
@@ -218,12 +222,14 @@ class Judging:
         except WorkloadCrashed as crash:
             result = judged(check, [judge_crash(crash)], 0.0)
         except SetupError as error:
-            return not_run(check, str(error))
+            return not_run(check, in_short(error))
         except (InfrastructureError, AppError, OSError) as error:
             # The app's faults were turned into findings where they can arise.
+            _log.warning("check could not judge", check=check, error=str(error))
             fault = error if isinstance(error, InfrastructureError) else None
-            self._faults.append(fault or InfrastructureError(f"The gate could not judge: {error}"))
-            return not_run(check, str(error))
+            why = f"The gate could not judge: {in_short(error)}"
+            self._faults.append(fault or InfrastructureError(why))
+            return not_run(check, in_short(error))
         finally:
             if check is CheckName.CONTRACT:
                 self._after_contract.set()

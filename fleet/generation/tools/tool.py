@@ -7,13 +7,16 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+import structlog
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from fleet.domain.chat import ToolCall, ToolSchema
-from fleet.errors import AppError, InfrastructureError, ModelError, UserError
+from fleet.errors import AppError, InfrastructureError, ModelError, UserError, in_short
 
 MAX_RESULT_CHARS = 60_000
 MAX_ARGUMENT_PROBLEMS = 8
+
+log = structlog.get_logger()
 
 
 class Arguments(BaseModel):
@@ -78,7 +81,8 @@ class Toolbox:
         except ModelError:
             raise
         except InfrastructureError as error:
-            return _error(f"{call.name} is not available now ({error}) Go on without it.")
+            log.warning("tool not available", tool=call.name, error=str(error))
+            return _error(f"{call.name} is not available now ({in_short(error)}) Go on without it.")
 
 
 def describe(error: ValidationError) -> str:

@@ -16,6 +16,7 @@ from fleet.errors import Conflict, InvalidInput, NotFound
 from fleet.settings import ANY_MODEL, PREFIX
 from serve.chat.artefacts import INLINE_TYPES, artefact_file
 from serve.chat.auth import Caller, OwnedProject, Services, must_be_active
+from serve.chat.model_names import no_such_model
 from serve.chat.platform import ChatServices
 from serve.chat.results import build_summary, first_app, messages_of
 from serve.chat.text import clean_message, clean_model, clean_sql, clean_title
@@ -54,9 +55,7 @@ async def _model_of(services: ChatServices, name: str | None) -> str | None:
     if offered is None or wanted is None or wanted in offered:
         return wanted
     if not await services.platform.has_model(wanted):
-        raise InvalidInput(
-            f"There is no model {wanted!r}.", action=f"There are: {', '.join(offered)}."
-        )
+        raise no_such_model(wanted, offered)
     return wanted
 
 

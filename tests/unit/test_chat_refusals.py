@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from fleet.domain.token import hash_token
 from fleet.errors import InfrastructureError
 from serve.chat.deployment import is_built_in, model_exists, model_names
+from serve.chat.model_names import no_such_model
 from serve.models.app import create_models_app
 from serve.models.blueprint import MODEL_NAMES
 from tests.unit.test_chat_api import ADA, Api, error_of
@@ -42,6 +43,16 @@ async def test_a_model_that_is_not_offered_is_refused_and_makes_nothing(
     follow_up = {"text": "more", "model": model}
     error_of(await ready.ada.post(f"/v1/projects/{project}/messages", json=follow_up), 400)
     assert [b.id for b in await ready.store.builds(project)] == [build]
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_names_and_how_names_are_made() -> None:
+    error = no_such_model("blueprint+typ-eror", MODEL_NAMES)
+    assert error.message == "There is no model 'blueprint+typ-eror'."
+    assert error.action.startswith("Nearest: blueprint+type-error")
+    assert "Parts combine with +; any number will do in seed-N, long-N, slow-N." in error.action
+    far = no_such_model("gpt-nope", MODEL_NAMES)
+    assert far.action.startswith("For example: blueprint, ")
+    assert max(len(error.action), len(far.action)) < 250
 
 
 async def test_an_offered_model_is_taken_and_so_is_any_name_at_an_external_endpoint(

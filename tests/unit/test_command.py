@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from fleet.cli.commands import app, with_globals_first
 from fleet.cli.progress import line_of
@@ -65,13 +65,26 @@ def test_a_step_tells_its_tokens_and_the_cost_so_far_where_there_is_a_price() ->
         ("checkpoint.taken", {"checkpoint": "chk_1"}, "checkpoint chk_1: before risky SQL"),
         ("packages.changed", {"packages": ["+zod@4.1.0", "-x"]}, "packages +zod@4.1.0 -x"),
         ("build.continued", {"steps": 5, "tasks_done": 1}, "after 5 steps and 1 tasks done"),
-        ("gate.finished", {"green": True, "cached": True}, "✓ unchanged since it was verified"),
+        (
+            "check.finished",
+            {"check": "tests", "outcome": "failed", "elapsed_s": 3, "recalled": True},
+            "✗ tests      (unchanged, judged before)",
+        ),
+        (
+            "task.failed",
+            {"reason": "Task “T” failed: it kept looking; it was told so; the model said: “x”."},
+            "given up: Task “T” failed: it kept looking …",
+        ),
     ],
 )
 def test_what_most_builds_never_have_is_told_readably(
     kind: str, payload: dict[str, object], line: str
 ) -> None:
     assert line in told(kind, **payload)
+
+
+def test_a_cached_verdict_has_no_tick_of_its_own() -> None:
+    assert line_of({"kind": "gate.finished", "payload": {"cached": True, "green": False}}) is None
 
 
 SPENDING = {
@@ -138,3 +151,89 @@ def test_a_chat_without_sense_is_refused_before_anything_is_sent(
 
 def test_what_nobody_needs_to_see_is_not_shown() -> None:
     assert line_of({"kind": "message.posted", "payload": {"text": "x"}}) is None
+
+
+class Gets:
+    """A client that answers from what it was given."""
+
+    url = "http://localhost:7700"
+
+    def __init__(self, answers: dict[str, object]) -> None:
+        self.answers = answers
+
+    def get(self, path: str) -> object:
+        return self.answers[path]
+
+
+def run(monkeypatch: pytest.MonkeyPatch, answers: dict[str, object], *words: str) -> str:
+    monkeypatch.setattr("fleet.cli.terminal.Target.client", lambda self: Gets(answers))
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(app, list(words))
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+USAGE = {**SPENDING, "since": "2026-01-01T10:00:00Z", "period_s": 86_400.0}
+
+
+def test_usage_is_a_command_of_its_own_with_and_without_bounds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = run(monkeypatch, {"/v1/usage": USAGE}, "usage")
+    assert "spent since 2026-01-01 10:00: 412 steps" in told
+    assert "left of the owner's budget: " in told and "$0.50 of $2.00" in told
+    free = run(monkeypatch, {"/v1/usage": {**USAGE, "budget": []}}, "usage")
+    assert "412 steps" in free and "left" not in free
+    assert json.loads(run(monkeypatch, {"/v1/usage": USAGE}, "usage", "--json")) == USAGE
+
+
+def test_status_cuts_no_address_at_eighty_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = f"http://web-{'customers-and-deals-' * 4}abcde.localhost:7700/"
+    built = {
+        "id": "customers-abcde",
+        "title": "A CRM [bold] for a bakery " * 4,
+        "state": "active",
+        "head": "c" * 40,
+        "apps": [{"slug": "web", "preview_url": url}],
+        "created_at": "2026-01-01T10:00:00Z",
+        "last_build": "out_of_budget",
+    }
+    new = {**built, "id": "new-bbbbb", "head": None, "last_build": None}
+    told = run(
+        monkeypatch,
+        {
+            "/v1/status": {"version": "1", "problems": []},
+            "/v1/projects": [built, new],
+            "/v1/usage": {**USAGE, "budget": []},
+        },
+        "status",
+    )
+    assert told.count(url) == 1
+    assert "customers-abcde  out of budget" in told and "new-bbbbb        no build yet" in told
+    assert "[bold]" in told
+
+
+def built(build: str, state: str) -> dict[str, object]:
+    return {"project": "crm-aaaaa", "build": build, "state": state, "text": f"make {build}"}
+
+
+def test_show_tells_an_older_build_when_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    old, new = built("bld_1", "failed"), built("bld_2", "succeeded")
+    answers: dict[str, object] = {
+        "/v1/projects/crm-aaaaa": {"title": "CRM", "builds": [old, new]},
+        "/v1/projects/crm-aaaaa/builds/bld_1": {**old, "explanation": "It did not pass."},
+        "/v1/projects/crm-aaaaa/builds/bld_2": new,
+    }
+    newest = run(monkeypatch, answers, "show", "crm-aaaaa")
+    assert "build bld_2  succeeded" in newest and "did not pass" not in newest
+    older = run(monkeypatch, answers, "show", "crm-aaaaa", "--build", "bld_1")
+    assert "build bld_1  failed" in older and "It did not pass." in older
+    told = json.loads(run(monkeypatch, answers, "show", "crm-aaaaa", "--build", "bld_1", "--json"))
+    assert told["build"]["state"] == "failed" and len(told["builds"]) == 2
+
+
+def test_a_project_without_builds_is_shown_without_a_dangling_heading(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers: dict[str, object] = {"/v1/projects/crm-aaaaa": {"title": "CRM", "builds": []}}
+    assert run(monkeypatch, answers, "show", "crm-aaaaa") == "CRM  crm-aaaaa\n  no build yet\n"

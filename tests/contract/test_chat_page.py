@@ -91,10 +91,23 @@ async def test_the_page_continues_a_build_and_tells_what_it_cost(world: World) -
         told = await card.inner_text()
         assert "In circles: it repeated the same call; it may only use the tools" in told
         assert "Outside its files: server/a.ts, because the type lives there" in told
+        assert told.index("\n5. ") < told.index("In circles") < told.index("Outside its files")
+        assert "spent its 5 steps" in told and "appfleet chat" not in told
+        assert len(await page.locator("[data-progress]").inner_text()) <= 160
         assert await page.locator(".bubble").inner_text() == "A CRM with customers"
         await button.click()
         await page.get_by_text("Waiting its turn").first.wait_for(timeout=WAIT_MS)
         assert await button.count() == 0
+        assert "Continued with a fresh budget" in await card.locator("p.notice").inner_text()
+        for check, outcome, recalled in (("tests", "passed", True), ("browse", "not_run", False)):
+            payload = {"check": check, "outcome": outcome, "elapsed_s": 9.9, "recalled": recalled}
+            await world.store.append_event(
+                world.project,
+                (await world.store.builds(world.project))[0].id,
+                NewEvent(kind=EventKind.CHECK_FINISHED, payload=dict(payload)),
+            )
+        await page.get_by_text("passed (unchanged, judged before)").wait_for(timeout=WAIT_MS)
+        await page.get_by_text("could not run").wait_for(timeout=WAIT_MS)
         await world.run()
         await page.locator(".pill.succeeded").wait_for(timeout=WAIT_MS)
         assert "Continued with a fresh budget after 5 steps, 0 tasks done." in (

@@ -14,6 +14,7 @@ let leave = () => {};
 function failed(error) {
   if (error.status === 401) return showSignIn();
   $("connection").textContent = error.message;
+  $("connection").title = error.message; // the line shows what fits
 }
 
 // ---- sign in -------------------------------------------------------------------------------

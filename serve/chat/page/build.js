@@ -8,18 +8,26 @@ export const WORDS = {
   failed: "Failed", out_of_budget: "Out of budget", cancelled: "Cancelled",
 };
 const FINAL = ["succeeded", "failed", "out_of_budget", "cancelled"];
-const CHECK_WORDS = { passed: "passed", failed: "failed", skipped: "not needed", blocked: "blocked" };
-const GLYPHS = { passed: "✓", failed: "✕", skipped: "–", blocked: "!", done: "✓", active: "●", pending: "○" };
+const CHECK_WORDS = { passed: "passed", failed: "failed", skipped: "not needed", blocked: "blocked", cut: "stopped: red already", not_run: "could not run" };
+const GLYPHS = { passed: "✓", failed: "✕", skipped: "–", blocked: "!", cut: "…", not_run: "?", done: "✓", active: "●", pending: "○" };
 
 export const newBuild = (id, text) => ({
-  id, text, state: "queued", plan: null, tasks: new Map(), steps: [], checks: new Map(), attempt: 0,
-  notices: [], explanation: "", elapsed: null, preview: "", screenshots: [], total: null, spending: null,
+  id, text, state: "queued", plan: null, tasks: new Map(), steps: [], trail: [], notice: "", checks: new Map(), attempt: 0,
+  explanation: "", elapsed: null, preview: "", screenshots: [], total: null, spending: null,
 });
 
 export function spoken(build) {
   const done = [...build.tasks.values()].filter((task) => task.state === "done").length;
   const progress = build.tasks.size ? `, ${count(done, "task")} done` : "";
-  return `${WORDS[build.state] || build.state}${progress}. ${build.explanation}`;
+  return bounded(`${WORDS[build.state] || build.state}${progress}. ${build.explanation}`, MAX_SPOKEN);
+}
+
+const MAX_SPOKEN = 160;
+
+// `trail` keeps steps and notices in the order they happened.
+function note(build, text) {
+  build.notice = text;
+  build.trail.push({ notice: text });
 }
 
 // The record's verdict replaces what the events told: it holds every finding and screenshot.
@@ -30,6 +38,8 @@ export function settle(build, result) {
   if (result.checks.length) build.checks = new Map(result.checks.map((check) => [check.name, { ...check, check: check.name }]));
   build.screenshots = result.checks.flatMap((check) => check.artefacts).filter((path) => path.endsWith(".png")).slice(0, 8);
 }
+
+const bounded = (text, limit) => (text.length > limit ? `${text.slice(0, limit - 1)}…` : text);
 
 export const isFinal = (build) => FINAL.includes(build.state);
 
@@ -45,34 +55,34 @@ const HANDLERS = {
   "build.started": (b) => { if (b.state === "queued") b.state = b.plan ? "producing" : "planning"; },
   "build.continued": (b, p) => {
     Object.assign(b, { state: "queued", explanation: "", elapsed: null, spending: null });
-    b.notices.push(`Continued with a fresh budget after ${count(p.steps, "step")}, ${count(p.tasks_done, "task")} done.`);
+    note(b, `Continued with a fresh budget after ${count(p.steps, "step")}, ${count(p.tasks_done, "task")} done.`);
   },
-  "build.requeued": (b, p) => b.notices.push(p.reason ? `Taken up again: ${p.reason}` : "Taken up again."),
+  "build.requeued": (b, p) => note(b, p.reason ? `Taken up again: ${p.reason}` : "Taken up again."),
   "plan.ready": (b, p) => { b.plan = p; b.state = "producing"; },
   "task.started": (b, p) => { const t = taskOf(b, p); t.title = p.title || t.title; t.state = "active"; },
   "task.done": (b, p) => { taskOf(b, p).state = "done"; },
   "task.failed": (b, p) => { taskOf(b, p).state = "failed"; },
   "task.reopened": (b, p) => {
     taskOf(b, p).state = "active";
-    b.notices.push("A check found something: mending it.");
+    note(b, "A check found something: mending it.");
   },
-  "step.finished": (b, p) => { b.steps.push(p); b.total = p.total || b.total; b.spending = null; },
+  "step.finished": (b, p) => { b.steps.push(p); b.trail.push({ step: p }); b.total = p.total || b.total; b.spending = null; },
   "gate.started": (b, p) => { b.attempt = p.attempt || b.attempt + 1; b.checks = new Map(); taskOf(b, p).attempts = b.attempt; },
   "check.finished": (b, p) => { b.checks.set(p.check, p); },
-  "gate.finished": (b, p) => { if (p.cached) b.notices.push("Unchanged since it was verified: not checked again."); },
-  "context.compacted": (b, p) => b.notices.push(`Earlier steps condensed: ${p.why || "the window is nearly full"}.`),
-  "scope.left": (b, p) => b.notices.push(`Outside its files: ${p.path}, because ${p.reason}`),
-  "checkpoint.taken": (b, p) => b.notices.push(`Checkpoint ${p.checkpoint} of code and data${p.reason ? `: ${p.reason}` : ""}.`),
-  "packages.changed": (b, p) => b.notices.push(`Packages: ${(p.packages || []).join(" ")}`),
+  "gate.finished": (b) => { b.notice = ""; },
+  "context.compacted": (b, p) => note(b, `Earlier steps condensed: ${p.why || "the window is nearly full"}.`),
+  "scope.left": (b, p) => note(b, `Outside its files: ${p.path}, because ${p.reason}`),
+  "checkpoint.taken": (b, p) => note(b, `Checkpoint ${p.checkpoint} of code and data${p.reason ? `: ${p.reason}` : ""}.`),
+  "packages.changed": (b, p) => note(b, `Packages: ${(p.packages || []).join(" ")}`),
   "app.ready": (b, p) => { b.preview = p.preview_url || ""; },
   "build.finished": (b, p) => { b.state = p.state || "failed"; b.explanation = p.explanation || ""; b.elapsed = p.elapsed_s ?? null; },
-  notice: (b, p) => { if (p.text) b.notices.push(p.text); },
+  notice: (b, p) => { if (p.text) note(b, p.text); },
 };
 // What a rule saw of a build that runs in circles, and what was done about it.
 const BREAKS = { message: "it was told so", forced: "it may only use the tools that help", fresh: "it begins afresh with what is known", failed: "the task is given up" };
 const SPIRALS = ["same_call", "no_edit", "alternating", "rewrites", "same_evidence", "no_progress", "no_tool", "oversized"];
 for (const rule of SPIRALS) {
-  HANDLERS[`spiral.${rule}`] = (b, p) => b.notices.push(`In circles: ${p.text || rule}; ${BREAKS[p.level] || p.level}.`);
+  HANDLERS[`spiral.${rule}`] = (b, p) => note(b, `In circles: ${p.text || rule}; ${BREAKS[p.level] || p.level}.`);
 }
 export const EVENT_KINDS = ["project.created", "project.deleted", "message.posted", "build.queued", ...Object.keys(HANDLERS)];
 
@@ -127,10 +137,15 @@ function drawShot(project, path) {
     el("img", { src: address, alt: `Screenshot: ${name}`, loading: "lazy" }));
 }
 
+function checkTime(check) {
+  if (check.recalled) return "(unchanged, judged before)";
+  return check.elapsed_s ? seconds(check.elapsed_s) : "";
+}
+
 function drawCheck(project, check) {
   const findings = findingsOf(check);
   const head = [glyph(check.outcome), el("span", { class: "grow" }, check.check),
-    el("span", { class: "soft small" }, `${CHECK_WORDS[check.outcome] || check.outcome} ${check.elapsed_s ? seconds(check.elapsed_s) : ""}`)];
+    el("span", { class: "soft small" }, `${CHECK_WORDS[check.outcome] || check.outcome} ${checkTime(check)}`)];
   if (!findings.length) return el("li", { class: "check" }, el("div", { class: "line" }, head));
   return el("li", { class: "check" }, el("details", { open: true }, el("summary", { class: "line" }, head),
     el("ul", { class: "findings" }, findings.map((finding) => drawFinding(project, finding)))));
@@ -148,6 +163,22 @@ function drawSpending(build, proceed) {
   ];
 }
 
+// The button below does what the command would: its sentence goes, or says it without.
+function drawExplanation(build, proceed) {
+  let text = build.explanation;
+  if (proceed && build.state === "out_of_budget") {
+    text = text.replace(/\s*`appfleet chat [^`]+ --continue` goes on from here with a fresh budget\./, "")
+      .replace(/`appfleet chat [^`]+ --continue` goes/, "It goes");
+  }
+  return text ? el("p", { class: "explanation" }, text) : null;
+}
+
+function drawTrailed(entry) {
+  if (entry.notice) return el("li", { class: "notice" }, entry.notice);
+  const { step } = entry;
+  return el("li", {}, [`${step.number}. ${step.title}`, seconds(step.elapsed_s), stepWords(step)].filter(Boolean).join(" · "));
+}
+
 // `proceed` continues the project's newest build; null for the others.
 export function drawBuild(project, build, proceed) {
   const last = build.steps[build.steps.length - 1];
@@ -159,16 +190,16 @@ export function drawBuild(project, build, proceed) {
         el("span", { class: `pill ${build.state}` }, running ? el("span", { class: "pulse", "aria-hidden": "true" }) : null, WORDS[build.state] || build.state),
         el("span", { class: "grow" }),
         el("span", { class: "soft small" }, build.elapsed === null ? "" : seconds(build.elapsed))),
-      build.explanation ? el("p", { class: "explanation" }, build.explanation) : null,
+      drawExplanation(build, proceed),
       drawSpending(build, proceed),
       build.plan ? drawPlan(build.plan) : null,
       el("ul", { class: "tasks" }, plannedTasks(build).map((task) => el("li", { class: "line" }, glyph(task.state),
         el("span", { class: "grow" }, task.title), el("span", { class: "soft small" }, task.attempts > 1 ? `attempt ${task.attempts}` : "")))),
       running && last ? el("p", { class: "soft small now" }, [`Step ${last.number}: ${last.title}`, stepWords(last)].filter(Boolean).join(" · ")) : null,
+      running && build.notice ? el("p", { class: "small now notice" }, build.notice) : null,
       build.checks.size ? el("ul", { class: "checks", "aria-label": "Checks" }, [...build.checks.values()].map((check) => drawCheck(project, check))) : null,
       build.screenshots.length ? el("div", { class: "shots" }, build.screenshots.map((path) => drawShot(project, path))) : null,
-      build.notices.length || build.steps.length ? el("details", { class: "trail" },
+      build.trail.length ? el("details", { class: "trail" },
         el("summary", { class: "soft small" }, count(build.steps.length, "step")),
-        el("ul", { class: "soft small" }, build.notices.map((text) => el("li", {}, text)),
-          build.steps.map((step) => el("li", {}, [`${step.number}. ${step.title}`, seconds(step.elapsed_s), stepWords(step)].filter(Boolean).join(" · "))))) : null));
+        el("ul", { class: "soft small" }, build.trail.map(drawTrailed))) : null));
 }

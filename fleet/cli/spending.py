@@ -36,7 +36,7 @@ def step_words(data: Json) -> str:
 
 def spent_words(spending: Json) -> str:
     words = [
-        f"{spending['steps']} steps",
+        f"{spending['steps']} step{'' if spending['steps'] == 1 else 's'}",
         f"{amount(spending['prompt_tokens'])} prompt tokens"
         + (
             f" (prompt prefix repeated {spending['repeated_share']:.0%})"
@@ -52,8 +52,15 @@ def spent_words(spending: Json) -> str:
 
 
 def left_words(spending: Json) -> str:
-    """What is left of each bound; "" without bounds."""
-    return ", ".join(_left(line) for line in spending["budget"])
+    """What is left of the bound that is nearest to its end, and of the money; "" without bounds.
+    `--json` has every bound."""
+    bounds = [line for line in spending["budget"] if line["limit"]]
+    if not bounds:
+        return ""
+    nearest = max(bounds, key=lambda line: line["used"] / line["limit"])
+    return ", ".join(
+        _left(line) for line in bounds if line is nearest or line["name"] == "cost_usd"
+    )
 
 
 def _left(line: Json) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import structlog
 import typer
 from rich.markup import escape
 
@@ -65,6 +66,7 @@ def replay(
                 "build": recorded.build,
                 "recorded": {"state": recorded.state, "steps": len(recorded.steps)},
                 "now": {"state": played.now.state, "steps": len(played.now.steps)},
+                "ends": played.ends,
                 "divergences": [d.model_dump() for d in played.divergences],
             }
         )
@@ -78,8 +80,13 @@ async def _play(recorded: Transcript) -> Replay:
     from fleet.assembly import memory_ground
     from fleet.generation.replay import beginning, replay
 
-    async with asyncio.timeout(REPLAY_DEADLINE_S):
-        return await replay(recorded, memory_ground(beginning(recorded)))
+    logs = structlog.get_config()
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())  # stdout is the answer's
+    try:
+        async with asyncio.timeout(REPLAY_DEADLINE_S):
+            return await replay(recorded, memory_ground(beginning(recorded)))
+    finally:
+        structlog.configure(**logs)
 
 
 def _show(recorded: Transcript, played: Replay) -> None:
@@ -90,7 +97,8 @@ def _show(recorded: Transcript, played: Replay) -> None:
         out.print(f"  now       {escape(divergence.now)}", highlight=False)
     steps, now = len(recorded.steps), len(played.now.steps)
     if not played.divergences:
-        out.print(f"[green]the same[/] {steps} steps, {recorded.state.value}", highlight=False)
+        end = f"; the record ends here: {played.ends}" if played.ends else ""
+        out.print(f"[green]the same[/] {steps} steps, {recorded.state.value}{end}", highlight=False)
     else:
         count = len(played.divergences)
         out.print(

@@ -121,3 +121,10 @@ class Step(Frozen):
     usage: Usage
     elapsed_s: float
     created_at: datetime
+
+    @property
+    def counted(self) -> bool:
+        """A model was asked: only these are steps of a budget, and of every number told of steps.
+        A gate run, and a compaction made by rule, are on record but not counted."""
+        asked = self.kind is not StepKind.COMPACTION or self.usage.completions > 0
+        return asked and self.kind is not StepKind.GATE

@@ -15,16 +15,19 @@ WARN_SHARE = 0.8
 # With less left than this an answer could hardly hold one call, so none is asked for.
 MIN_ANSWER_TOKENS = 256
 MICRO = 1_000_000
+SMALLEST_USD = 0.0001
 
 
 class Budget(Frozen):
-    """Bounds; 0 means none. `whose` goes before an amount in a sentence, `span` after it."""
+    """Bounds; 0 means none. `who` spends it; `whose` goes before an amount in a sentence, `span`
+    after it. `steps` are completions: see `Step.counted`."""
 
     steps: int
     prompt_tokens: int
     completion_tokens: int
     cost_usd: float
     wall_s: float
+    who: str = "The build has"
     whose: str = "its"
     span: str = ""
 
@@ -65,15 +68,20 @@ def owner_budget(settings: Settings) -> Budget:
         completion_tokens=settings.owner_max_completion_tokens,
         cost_usd=settings.owner_max_cost_usd,
         wall_s=settings.owner_max_wall_s,
-        whose="its owner's",
-        span=f" of {_duration(settings.owner_period_s)}",
+        who="The builds of this owner have",
+        whose="their",
+        span=f" of {duration(settings.owner_period_s)}",
     )
 
 
 def spending_of(steps: Sequence[Step], budget_from: int, wall_s: float) -> Spending:
     """Of the present budget: the steps above `budget_from`, and the time since it was granted."""
     own = [step for step in steps if step.number > budget_from]
-    return Spending(steps=len(own), usage=total(own), wall_s=wall_s)
+    return Spending(steps=counted(own), usage=total(own), wall_s=wall_s)
+
+
+def counted(steps: Sequence[Step]) -> int:
+    return sum(step.counted for step in steps)
 
 
 def total(steps: Sequence[Step]) -> Usage:
@@ -120,15 +128,23 @@ def spent(budget: Budget, spending: Spending) -> str:
 
 
 def warning(budget: Budget, before: Spending, after: Spending) -> str:
-    """What to say once, when `after` passes the share that `before` had not; else ""."""
+    """What to say once, when `after` passes the share that `before` had not; else "".
+
+    Passed and used up by the same step, that is said: the last answer may still be verified."""
     passed = [
-        now.words
+        now
         for then, now in zip(lines(budget, before), lines(budget, after), strict=True)
-        if then.used < WARN_SHARE * now.limit <= now.used < now.limit
+        if then.used < WARN_SHARE * now.limit <= now.used
     ]
-    if not passed:
-        return ""
-    return f"The build has spent {WARN_SHARE:.0%} of {' and of '.join(passed)}."
+    told = [
+        f"{share} of {' and of '.join(line.words for line in some)}"
+        for share, some in (
+            ("all", [line for line in passed if not line.left]),
+            (f"{WARN_SHARE:.0%}", [line for line in passed if line.left]),
+        )
+        if some
+    ]
+    return f"{budget.who} spent {' and '.join(told)}." if told else ""
 
 
 def answer_tokens(budget: Budget, spending: Spending, wanted: int, dearest_usd: float) -> int:
@@ -161,11 +177,14 @@ def priced(usage: Usage, model: str, settings: Settings) -> Usage:
 
 
 def dollars(usd: float) -> str:
-    """Cents where they say enough, else four digits."""
-    return f"${usd:.2f}" if usd >= 1 or not usd else f"${usd:.4f}".rstrip("0").ljust(5, "0")
+    """Cents at least, four decimals at most; less than they can show is not told as nothing."""
+    if 0 < usd < SMALLEST_USD:
+        return f"<${SMALLEST_USD}"
+    whole, decimals = f"{usd:.4f}".split(".")
+    return f"${whole}.{decimals[:2]}{decimals[2:].rstrip('0')}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size and seconds % size == 0:
             count = int(seconds // size)

@@ -5,6 +5,7 @@ Commits are compared by their order, not their ids, and calls without the ids th
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -14,18 +15,8 @@ from fleet.domain.frozen import Frozen
 from fleet.generation.transcript import RecordedStep, RecordedTask, Transcript
 
 MAX_SHOWN = 160
-# Facts that decide what comes next; the others are for readers.
-FACTS = (
-    "accepted",
-    "refused",
-    "claimed",
-    "problem",
-    "spiral",
-    "failed",
-    "green",
-    "fingerprints",
-    "notes",
-)
+# Compared by other means: the model's own words by its messages, commits by their order.
+NOT_COMPARED = frozenset({"raw", "base", "commit"})
 
 
 class Divergence(Frozen):
@@ -104,7 +95,7 @@ def _of_step(
         pairs.append((_what(a or b), commits.out_of(_text(a)), commits.out_of(_text(b))))
     pairs += [
         (f"fact {name}", commits.out_of(_fact(old, name)), commits.out_of(_fact(new, name)))
-        for name in FACTS
+        for name in sorted({*old.facts, *new.facts} - NOT_COMPARED)
     ]
     return ((what, a, b) for what, a, b in pairs if a != b)
 
@@ -114,7 +105,8 @@ def _task(task: RecordedTask | None) -> str:
 
 
 def _fact(step: RecordedStep, name: str) -> str:
-    return str(step.facts.get(name, ""))
+    fact = step.facts.get(name)
+    return "" if fact is None else json.dumps(fact, sort_keys=True, ensure_ascii=False)
 
 
 def _what(message: ChatMessage) -> str:

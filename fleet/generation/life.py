@@ -19,6 +19,7 @@ from fleet.domain.project import Project
 from fleet.generation.budget import (
     answer_tokens,
     build_budget,
+    counted,
     owner_budget,
     priced,
     spending_of,
@@ -27,7 +28,7 @@ from fleet.generation.budget import (
     warning,
 )
 from fleet.generation.compaction import Compaction, compact
-from fleet.generation.outcome import BuildEnded
+from fleet.generation.outcome import OWNER_SPENT, BuildEnded
 from fleet.generation.tools.workbench import Checkpoints, JudgeSql
 from fleet.generation.turn import Mind, StandIn
 from fleet.ports import (
@@ -100,9 +101,10 @@ class Life:
             {
                 "number": done.number,
                 "title": done.title,
+                "counted": done.counted,
                 "elapsed_s": round(done.elapsed_s, 3),
                 **done.usage.told(),
-                "total": {"steps": len(self.steps), **total(self.steps).told()},
+                "total": {"steps": counted(self.steps), **total(self.steps).told()},
             },
         )
         await self._warn(before)
@@ -116,6 +118,13 @@ class Life:
             warning(owner_budget(settings), owner_before, self.owner_spent),
         )
         for text in filter(None, told):
+            await self.emit(EventKind.NOTICE, {"text": text})
+
+    async def _warn_of_owner(self) -> None:
+        """As work begins: what earlier builds used up already. All of it ends this one anyway."""
+        budget = owner_budget(self.deps.settings)
+        text = warning(budget, Spending(), self.owner_spent)
+        if text and not spent(budget, self.owner_spent):
             await self.emit(EventKind.NOTICE, {"text": text})
 
     async def look_at_owner(self) -> None:
@@ -132,6 +141,8 @@ class Life:
         self.build = await self.deps.store.advance_build(
             self.lease(), self.build.id, state, explanation
         )
+        if state is BuildState.PLANNING:
+            await self._warn_of_owner()
 
     async def compact(self, task: TaskId | None, steps: Sequence[Step], wanted: Compaction) -> None:
         """Records one message in the place of the older of `steps`, all of one conversation."""
@@ -168,8 +179,10 @@ class Life:
             again = f"`appfleet chat {self.project.id} --continue` goes on from here"
             raise BuildEnded(
                 BuildState.OUT_OF_BUDGET,
-                f"The build spent {words} before it was done. {again} "
-                + ("with a fresh budget." if own else "once less was spent in that time."),
+                f"The build spent {words} before it was done. {again} with a fresh budget."
+                if own
+                else f"{OWNER_SPENT} {words}, so this one stopped. {again} once less was spent "
+                "in that time.",
             )
 
 

@@ -16,9 +16,16 @@ from fleet.domain.progress import NOTES_FACT, StepNotes
 from fleet.domain.verdict import GateRequest, Verdict
 from fleet.errors import InvalidInput, ModelError
 from fleet.generation.divergence import Divergence
+from fleet.generation.outcome import RecordEnded
 from fleet.generation.tools.tool import Tool
 from fleet.generation.tools.workbench import Workbench
-from fleet.generation.transcript import RecordedStep, Transcript, completion_of, shape_of
+from fleet.generation.transcript import (
+    RecordedStep,
+    Transcript,
+    completion_of,
+    cut_short,
+    shape_of,
+)
 from fleet.ports import Clock, OnCheck, OnText
 
 # Tools that need nothing but files and notes run for real: they are what a replay proves.
@@ -48,6 +55,8 @@ class Prompter:
     ) -> Completion:
         step = self._next(_kind_of(request))
         if step is None:
+            if not self._ahead and cut_short(self._transcript):
+                raise RecordEnded
             raise ModelError(
                 "The transcript holds no more completions of this kind.", retryable=False
             )
@@ -123,20 +132,31 @@ class RecordedGate:
     """Gives the verdicts that were given, about the commit that is asked about."""
 
     def __init__(self, transcript: Transcript) -> None:
+        self._transcript = transcript
         self._verdicts = {(v.task, v.attempt): v.verdict for v in transcript.verdicts}
 
     async def verify(self, request: GateRequest, on_check: OnCheck | None = None) -> Verdict:
         _, position, attempt = request.run.rsplit(".", 2)
         recorded = self._verdicts.get((int(position), int(attempt)))
         if recorded is None:
-            raise ModelError(  # ends the build at once: a gate out of reach would be asked again
-                f"The transcript holds no verdict on attempt {attempt} at task {position}.",
-                retryable=False,
+            if cut_short(self._transcript) and not self._went_on(int(position), int(attempt)):
+                raise RecordEnded
+            raise InvalidInput(  # ends the build: a gate out of reach would be asked again
+                f"The transcript holds no verdict on attempt {attempt} at task {position}."
             )
         if on_check is not None:
             for result in recorded.results:
                 on_check(result)
         return recorded.model_copy(update={"commit": request.commit})
+
+    def _went_on(self, task: int, attempt: int) -> bool:
+        """A gate step of this attempt or a later one is on record, so the verdict was lost."""
+        return any(
+            step.kind is StepKind.GATE
+            and step.task is not None
+            and (step.task, step.facts.get("attempt")) >= (task, attempt)
+            for step in self._transcript.steps
+        )
 
 
 def _leave(leave: Callable[[Any], None], trace: object) -> None:

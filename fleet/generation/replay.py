@@ -6,6 +6,7 @@ is the real thing: planning, file tools, compaction, anti-spiral rules, budgets,
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,9 +22,10 @@ from fleet.domain.timeline import Checkpoint
 from fleet.errors import InfrastructureError
 from fleet.generation.build import BuildDependencies, BuildRunner
 from fleet.generation.divergence import Divergence, differences
+from fleet.generation.outcome import RecordEnded
 from fleet.generation.prompter import MovableClock, Prompter, RecordedGate
 from fleet.generation.tools.workbench import SqlJudgement
-from fleet.generation.transcript import Earlier, Transcript, export, restored
+from fleet.generation.transcript import Earlier, Transcript, cut_short, export, restored
 from fleet.ports import Browser, Repositories, Runtime, Store, Timelines
 from fleet.settings import ANY_MODEL, Settings, read_settings
 
@@ -45,10 +47,12 @@ class Ground:
 
 
 class Replay(Frozen):
-    """`now` is the transcript of what happened this time."""
+    """`now` is the transcript of what happened this time. `ends` says in words why the record
+    ends where no replay could know to end; then the two ends are not compared."""
 
     now: Transcript
     divergences: tuple[Divergence, ...]
+    ends: str = ""
 
 
 def beginning(transcript: Transcript) -> datetime:
@@ -83,11 +87,14 @@ async def replay(transcript: Transcript, ground: Ground) -> Replay:
     _, build = await ground.store.post_message(
         transcript.project, transcript.message, transcript.model
     )
-    build = await _run(runner, ground, build, len(transcript.steps))
+    with contextlib.suppress(RecordEnded):
+        await _run(runner, ground, build, len(transcript.steps))
     now = await export(ground.store, ground.repositories, build.id, settings, transcript.catalog)
-    found = {str(d): d for d in (*prompter.divergences, *differences(transcript, now))}
+    ends = cut_short(transcript)
+    compared = (d for d in differences(transcript, now) if d.step or not ends)
+    found = {str(d): d for d in (*prompter.divergences, *compared)}
     order = sorted(found.values(), key=lambda d: (d.step == 0, d.step))
-    return Replay(now=now, divergences=tuple(order))
+    return Replay(now=now, divergences=tuple(order), ends=ends)
 
 
 def _settings(transcript: Transcript) -> Settings:

@@ -14,7 +14,7 @@ from typing import Literal
 
 from pydantic import JsonValue, ValidationError
 
-from fleet.domain.build import Build, BuildState, Step, StepKind, TaskState
+from fleet.domain.build import FINAL_BUILD_STATES, Build, BuildState, Step, StepKind, TaskState
 from fleet.domain.chat import ChatMessage, Completion, FinishReason, Role, Usage
 from fleet.domain.frozen import Frozen
 from fleet.domain.ids import BuildId, CommitId, ProjectId
@@ -24,6 +24,7 @@ from fleet.domain.verdict import Verdict
 from fleet.errors import InvalidInput, NotFound
 from fleet.generation.compaction import SUMMARY_FACT
 from fleet.generation.context import conversation
+from fleet.generation.outcome import MODEL_FAILED, OWNER_SPENT, PLATFORM_FAILED
 from fleet.generation.plan import recorded_base
 from fleet.ports import Repositories, Store
 from fleet.settings import Settings
@@ -34,6 +35,7 @@ MAX_BASE_CHARS = 4_000_000
 # Settings that decide what a build does; the others decide where it does it.
 SETTINGS = ("max_", "spiral_", "context_", "owner_", "model_prices")
 MODELS = ("planning_model", "coding_model", "analysis_model")
+_FAULTS = {PLATFORM_FAILED: "the platform failed", MODEL_FAILED: "the model failed"}
 # Files a tool writes whose text is in no call of the model.
 _LOCK = "package-lock.json"
 _GIVEN = ("package.json", _LOCK)
@@ -155,6 +157,23 @@ async def export(
         explanation=found.explanation,
         usage=found.usage,
     )
+
+
+def cut_short(transcript: Transcript) -> str:
+    """Why the record ends where nothing in it says so, in plain words; "" for all others. Such an
+    end is not the generator's: a replay can only go as far."""
+    said = transcript.explanation
+    if transcript.state not in FINAL_BUILD_STATES:
+        return f"the build was still {transcript.state.value}"
+    if transcript.state is BuildState.CANCELLED:
+        return "the build was cancelled"
+    if transcript.state is BuildState.OUT_OF_BUDGET and said.startswith(OWNER_SPENT):
+        return "other builds of the owner had spent what there was"
+    if transcript.state is BuildState.FAILED:
+        for begins, why in _FAULTS.items():
+            if said.startswith(begins):
+                return why
+    return ""
 
 
 def read_transcript(text: str) -> Transcript:

@@ -13,6 +13,8 @@ from fleet.domain.build import Build, BuildState
 from fleet.domain.ids import BuildId
 from fleet.domain.project import Project
 from fleet.errors import Conflict, InvalidInput, NotFound
+from fleet.generation.budget import duration
+from fleet.generation.outcome import OWNER_SPENT
 from fleet.generation.transcript import transcript_text
 from serve.chat.auth import OwnedProject, Services, must_be_active
 from serve.chat.metrics import ChatMetrics
@@ -26,7 +28,7 @@ from serve.chat.results import (
     build_summary,
     first_app,
 )
-from serve.chat.spending import build_spending
+from serve.chat.spending import build_spending, owner_has_room_at
 from serve.chat.stream import EventStream, parse_event_number
 from serve.chat.views import Continued
 
@@ -74,9 +76,22 @@ async def continue_build(project: OwnedProject, services: Services) -> Continued
         raise Conflict(
             f"Project {project.id} has no build to continue.", action="Send it a message."
         )
+    if stopped[-1].state is BuildState.OUT_OF_BUDGET:
+        await _require_room(services, project)
     before = await services.store.last_event(project.id)
     build = await services.store.continue_build(stopped[-1].id)
     return Continued(project=project.id, build=build.id, after=before)
+
+
+async def _require_room(services: ChatServices, project: Project) -> None:
+    """Conflict while the owner's builds have spent the period: it would end again at once."""
+    settings, now = services.settings, datetime.now(UTC)
+    again = await owner_has_room_at(services.store, project.owner, settings, now)
+    if again is not None:
+        raise Conflict(
+            f"{OWNER_SPENT} what they may in {duration(settings.owner_period_s)}.",
+            action=f"Continue at {again:%Y-%m-%d %H:%M} UTC or later.",
+        )
 
 
 @router.get("/events", response_class=StreamingResponse)

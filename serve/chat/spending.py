@@ -1,13 +1,24 @@
-"""What builds and owners spent, as the API shows it. Pure."""
+"""What builds and owners spent, as the API shows it."""
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 
 from fleet.domain.build import Build, Step
 from fleet.domain.frozen import Frozen
-from fleet.generation.budget import Budget, build_budget, lines, owner_budget, spending_of, total
-from fleet.ports import Spending
+from fleet.domain.ids import OwnerId
+from fleet.generation.budget import (
+    Budget,
+    build_budget,
+    counted,
+    lines,
+    owner_budget,
+    spending_of,
+    spent,
+    total,
+)
+from fleet.ports import Spending, Store
 from fleet.settings import Settings
 
 
@@ -23,8 +34,9 @@ class BudgetLine(Frozen):
 class SpendingView(Frozen):
     """`repeated_share` (0 to 1) is the part of the prompt tokens that repeat the prompt before.
 
-    Of a build, the amounts are its whole life's; `budget` tells of the present grant, whose time
-    is counted to its end or to now. `wall_s` sums the time of the steps.
+    `steps` counts the answers of models. Of a build, the amounts are its whole life's; `budget`
+    tells of the present grant, whose time is counted to its end or to now. `wall_s` sums the time
+    of the steps.
     """
 
     steps: int
@@ -51,7 +63,7 @@ def build_spending(
     granted_s = max(((build.finished_at or now) - began).total_seconds(), 0.0)
     present = spending_of(steps, build.budget_from, granted_s if build.started_at else 0.0)
     ever = Spending(
-        steps=len(steps), usage=total(steps), wall_s=sum(step.elapsed_s for step in steps)
+        steps=counted(steps), usage=total(steps), wall_s=sum(step.elapsed_s for step in steps)
     )
     return _view(ever, build_budget(settings), present)
 
@@ -83,3 +95,28 @@ def _view(shown: Spending, budget: Budget, against: Spending) -> SpendingView:
             for line in lines(budget, against)
         ),
     )
+
+
+async def owner_has_room_at(
+    store: Store, owner: OwnerId, settings: Settings, now: datetime
+) -> datetime | None:
+    """When enough of what the owner's builds spent will be older than the period; None: now.
+
+    The spending of a minute counts to the end of that minute, and never grows as time goes on:
+    so the first minute at which it is below every bound is found by halving."""
+    budget = owner_budget(settings)
+    if not budget.bounded:
+        return None
+    start = period_start(settings, now)
+    if not spent(budget, await store.owner_spending(owner, start)):
+        return None
+    first = start.replace(second=0, microsecond=0)
+    low, high = 0, math.ceil(settings.owner_period_s / 60) + 1
+    while high - low > 1:
+        middle = (low + high) // 2
+        since = first + timedelta(minutes=middle)
+        if spent(budget, await store.owner_spending(owner, since)):
+            low = middle
+        else:
+            high = middle
+    return first + timedelta(minutes=high, seconds=settings.owner_period_s)

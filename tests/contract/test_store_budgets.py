@@ -194,6 +194,19 @@ async def test_what_an_owner_spends_adds_up_over_projects_and_survives_them(
         await record.owner_spending(OwnerId("own_none"), hour_ago)
 
 
+async def test_only_what_asked_a_model_is_spent_as_a_step(record: Store) -> None:
+    _, build, lease = await started(record)
+    owner = await record.ensure_owner("ada")
+    gate = NewStep(task=None, kind=StepKind.GATE, title="Gate red", elapsed_s=2.0)
+    by_rule = NewStep(task=None, kind=StepKind.COMPACTION, title="Compacted", elapsed_s=0.5)
+    for step in (STEP, gate, by_rule):
+        await record.append_step(lease, build.id, step)
+    hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    expected = Spending(steps=1, usage=USAGE, wall_s=3.0)
+    assert await record.owner_spending(owner.id, hour_ago) == expected
+    assert (await record.totals()).spent == expected
+
+
 async def test_totals_count_everything_once(record: Store) -> None:
     assert await record.totals() == Totals(projects=0, builds={}, spent=Spending())
     _, build, lease = await started(record)

@@ -160,3 +160,27 @@ async def test_a_model_without_a_price_is_no_way_around_a_bound_on_money(
     error_of(await api.ada.post(path, json={"text": "More", "model": "free"}), 400)
     faulty = await api.ada.post(path, json={"text": "More", "model": "blueprint+type-error"})
     assert faulty.status_code == 201
+
+
+async def test_a_build_is_not_continued_while_its_owner_has_spent_the_period(api: Api) -> None:
+    bounded = api.settings.model_copy(update={"owner_max_steps": 2, "owner_period_s": 3_600.0})
+    api.app.state.services = replace(api.app.state.services, settings=bounded)
+    project, build = await api.new()
+    api.now -= timedelta(minutes=20)  # the record's time: these steps are older than the others
+    await run_out(api, build, steps=1)
+    first = api.now - timedelta(seconds=30)
+    api.now += timedelta(minutes=20)
+    await api.store.continue_build(build)
+    await run_out(api, build, steps=1)
+    events = await api.store.last_event(project)
+    error = error_of(await proceed(api, project), 409)
+    assert "builds of this owner spent what they may in 1 hour" in error["message"]
+    # The first of the two steps is forgotten with its minute, an hour later.
+    again = first.replace(second=0, microsecond=0) + timedelta(hours=1, minutes=1)
+    assert f"{again:%Y-%m-%d %H:%M} UTC" in error["action"]
+    assert await api.store.last_event(project) == events
+    shown = (await api.ada.get(f"/v1/projects/{project}/builds/{build}")).json()
+    assert shown["state"] == "out_of_budget"
+    more = bounded.model_copy(update={"owner_max_steps": 3})
+    api.app.state.services = replace(api.app.state.services, settings=more)
+    assert (await proceed(api, project)).status_code == 202

@@ -108,7 +108,11 @@ def test_what_was_spent_is_said_in_one_line() -> None:
         "412 steps, 8.1M prompt tokens (prompt prefix repeated 94%), 950 completion tokens, "
         "$1.50, 61.2 s"
     )
-    assert left_words(SPENDING) == "388 of 400 steps, $0.50 of $2.00, 3540 of 3600 s"
+    assert left_words(SPENDING) == "$0.50 of $2.00"
+    steps_nearest = [{**line, "used": 399, "left": 1} for line in SPENDING["budget"][:1]]
+    assert left_words({**SPENDING, "budget": [*SPENDING["budget"], *steps_nearest]}) == (
+        "$0.50 of $2.00, 1 of 400 steps"
+    )
     assert left_words({**SPENDING, "budget": []}) == ""
 
 

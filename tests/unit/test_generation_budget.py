@@ -80,9 +80,9 @@ def test_a_spent_budget_is_named(settings: Settings, spending: Spending, words: 
 def test_an_owners_budget_names_its_period() -> None:
     settings = Settings(owner_max_cost_usd=20, owner_period_s=7 * 86_400, model_prices=FREE)
     over = Spending(usage=Usage(cost_microusd=20_000_000))
-    assert spent(owner_budget(settings), over) == "its owner's $20.00 of 7 days"
+    assert spent(owner_budget(settings), over) == "their $20.00 of 7 days"
     odd = Settings(owner_max_steps=1, owner_period_s=90)
-    assert spent(owner_budget(odd), Spending(steps=1)) == "its owner's 1 steps of 90 seconds"
+    assert spent(owner_budget(odd), Spending(steps=1)) == "their 1 steps of 90 seconds"
 
 
 def test_too_little_left_for_an_answer_is_spent_but_an_untouched_budget_is_not() -> None:
@@ -100,6 +100,15 @@ def test_only_steps_since_the_grant_count() -> None:
     )
 
 
+def test_gates_and_compactions_without_a_model_are_no_steps_of_a_budget() -> None:
+    kinds = {StepKind.GATE: 0, StepKind.COMPACTION: 0, StepKind.PRODUCER: 1, StepKind.ARCHITECT: 1}
+    for kind, counts in kinds.items():
+        made = step(1).model_copy(update={"kind": kind})
+        assert spending_of([made], 0, 0.0).steps == counts, kind
+    by_a_model = step(1, completions=1).model_copy(update={"kind": StepKind.COMPACTION})
+    assert spending_of([by_a_model], 0, 0.0).steps == 1
+
+
 def test_a_warning_comes_when_the_share_is_passed_and_never_again() -> None:
     budget = build_budget(Settings(max_steps=10, max_build_s=100))
     seven, eight, nine = (Spending(steps=n, wall_s=n * 10.0) for n in (7, 8, 9))
@@ -107,7 +116,15 @@ def test_a_warning_comes_when_the_share_is_passed_and_never_again() -> None:
         "The build has spent 80% of its 10 steps and of its 100 seconds."
     )
     assert warning(budget, eight, nine) == ""
-    assert warning(budget, seven, Spending(steps=10, wall_s=100.0)) == ""  # it ends: said already
+    over = Spending(steps=11, wall_s=95.0)
+    assert warning(budget, seven, over) == (
+        "The build has spent all of its 10 steps and 80% of its 100 seconds."
+    )
+    assert warning(budget, nine, over) == ""
+    owner = owner_budget(Settings(owner_max_steps=10))
+    assert warning(owner, seven, eight) == (
+        "The builds of this owner have spent 80% of their 10 steps of 1 day."
+    )
 
 
 def test_an_answer_is_bounded_by_what_is_left_of_tokens_and_money() -> None:
@@ -136,5 +153,5 @@ def test_a_price_counts_the_repeated_prefix_by_its_own_rate() -> None:
 
 
 def test_amounts_of_money_are_short() -> None:
-    told = [dollars(usd) for usd in (0.0, 0.5, 0.0123, 1.0, 12.345)]
-    assert told == ["$0.00", "$0.50", "$0.0123", "$1.00", "$12.35"]
+    told = [dollars(usd) for usd in (0.0, 0.5, 0.0123, 0.123, 1.0, 12.34567, 1e-6)]
+    assert told == ["$0.00", "$0.50", "$0.0123", "$0.123", "$1.00", "$12.3457", "<$0.0001"]

@@ -61,8 +61,8 @@ async def unbounded() -> tuple[dict[str, object], int]:
     return await record_at_the_end(world, build), len(world.model.requests)
 
 
-# 3: between plan and tasks, and between the tasks. 5: in a task whose gate was red. 4, 7: within.
-@pytest.mark.parametrize(("max_steps", "continued"), [(3, 2), (4, 1), (5, 1), (7, 1)])
+# 3: at the gate that is red. 4: in a task whose gate was red. 5: between the tasks. 6: within one.
+@pytest.mark.parametrize(("max_steps", "continued"), [(3, 2), (4, 1), (5, 1), (6, 1)])
 async def test_continued_builds_record_the_same_steps_as_one_that_never_stopped(
     max_steps: int, continued: int
 ) -> None:
@@ -134,11 +134,11 @@ async def test_a_lost_answer_of_the_record_changes_nothing_in_it() -> None:
 
 
 async def test_out_of_budget_the_task_stays_active_and_main_serves_what_was_green() -> None:
-    world = bounded_world(5)
+    world = bounded_world(4)
     build = await world.post()
     done = await world.run()
     assert done is not None and done.state is BuildState.OUT_OF_BUDGET
-    assert "5 steps" in done.explanation and f"chat {world.project} --continue" in done.explanation
+    assert "4 steps" in done.explanation and f"chat {world.project} --continue" in done.explanation
     states = [(t.state, t.attempts) for t in await world.store.tasks(build.id)]
     assert states == [(TaskState.ACTIVE, 1), (TaskState.PENDING, 0)]
     assert (await world.store.project(world.project)).head is None
@@ -190,7 +190,8 @@ async def test_every_step_tells_its_tokens_its_cost_and_the_totals() -> None:
     assert steps[0]["prompt_tokens"] == 100 and steps[0]["cost_usd"] == 0.0003
     recorded = await world.store.build(build.id)
     total = steps[-1]["total"]
-    assert isinstance(total, dict) and total["steps"] == len(steps)
+    assert isinstance(total, dict) and total["steps"] == len(steps) - 1
+    assert [s["counted"] for s in steps].count(False) == 1  # the gate is no step of a budget
     assert total["cost_usd"] == recorded.usage.cost_microusd / 1_000_000 > 0
     assert total["completion_tokens"] == recorded.usage.completion_tokens
     assert events[-1].payload["cost_usd"] == total["cost_usd"]
@@ -220,7 +221,10 @@ async def test_an_owner_who_spent_the_period_waits_and_other_owners_do_not() -> 
     build = await world.post()
     done = await world.run()
     assert done is not None and done.state is BuildState.OUT_OF_BUDGET
-    assert "its owner's 3 steps of 1 hour" in done.explanation
+    assert "builds of this owner spent their 3 steps of 1 hour" in done.explanation
+    events = await world.store.events(world.project, 0)
+    told = [e.payload["text"] for e in events if e.kind is EventKind.NOTICE]
+    assert told == ["The builds of this owner have spent all of their 3 steps of 1 hour."]
     assert len(world.model.requests) == 3
     await world.store.continue_build(build.id)
     done = await world.run()
@@ -242,3 +246,29 @@ async def test_time_counts_from_the_fresh_grant() -> None:
     assert done is not None and "4 steps" in done.explanation
     steps = await world.store.steps(build.id)
     assert len(steps) == 8 and steps[-1].kind is StepKind.PRODUCER
+
+
+async def test_a_build_that_needs_its_last_step_succeeds_with_just_so_many() -> None:
+    world = World(
+        Model({"appfleet:request": [[plan()]], "appfleet:task": GREEN}),
+        Settings(lease_ttl_s=LEASE_TTL_S, max_steps=len(GREEN) + 1),
+    )
+    await world.post()
+    done = await world.run()
+    assert done is not None and done.state is BuildState.SUCCEEDED
+    events = await world.store.events(world.project, 0)
+    last = [e.payload for e in events if e.kind is EventKind.STEP_FINISHED][-1]
+    total = last["total"]
+    assert isinstance(total, dict) and total["steps"] == len(GREEN) + 1 == last["number"] - 1
+
+
+async def test_a_build_that_begins_with_most_of_the_owners_bound_spent_is_told_so() -> None:
+    world = looking_world(owner_max_steps=8, max_steps=7)
+    build = await world.post()
+    await world.run()
+    await world.store.continue_build(build.id)
+    await world.run()
+    events = await world.store.events(world.project, 0)
+    notices = [e.payload["text"] for e in events if e.kind is EventKind.NOTICE]
+    owner = "The builds of this owner have spent 80% of their 8 steps of 1 day."
+    assert notices == ["The build has spent 80% of its 7 steps.", owner, owner]

@@ -162,7 +162,7 @@ class MemoryBuilds(MemoryGround):
         stored = Step(**{**values, "title": storable(step.title)})
         steps.append(stored)
         owner = self._t.projects[current.project].owner
-        spent = Spending(steps=1, usage=step.usage, wall_s=step.elapsed_s)
+        spent = Spending(steps=int(stored.counted), usage=step.usage, wall_s=step.elapsed_s)
         self._t.spent.append((owner, spending_from(stored.created_at), spent))
         self._set_build(build, usage=current.usage.plus(step.usage))
         return stored

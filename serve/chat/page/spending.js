@@ -8,7 +8,8 @@ export function amount(number) {
   return String(Math.round(number));
 }
 
-export const dollars = (usd) => (usd >= 1 || !usd ? `$${usd.toFixed(2)}` : `$${usd.toFixed(4).replace(/0{1,2}$/, "")}`);
+// Cents at least, four decimals at most.
+export const dollars = (usd) => (usd > 0 && usd < 0.0001 ? "<$0.0001" : `$${usd.toFixed(4).replace(/0{1,2}$/, "")}`);
 
 const cost = (usd) => (usd ? `, ${dollars(usd)}` : "");
 
@@ -22,7 +23,7 @@ export function stepWords(step) {
 export function totalWords(total) {
   if (!total || !total.prompt_tokens) return "";
   const share = Math.round((100 * total.repeated_tokens) / total.prompt_tokens);
-  const repeated = share ? `, prompt prefix repeated ${share} %` : "";
+  const repeated = share ? `, prompt prefix repeated ${share}%` : "";
   return `${amount(total.prompt_tokens)} tokens in, ${amount(total.completion_tokens)} out${cost(total.cost_usd)}${repeated}`;
 }
 
@@ -34,4 +35,10 @@ const LEFT = {
   wall_s: (line) => `${Math.round(line.left)} of ${Math.round(line.limit)} s`,
 };
 
-export const leftWords = (spending) => (spending?.budget || []).map((line) => LEFT[line.name](line)).join(", ");
+// The bound that is nearest to its end, and the money.
+export function leftWords(spending) {
+  const bounds = (spending?.budget || []).filter((line) => line.limit);
+  const share = (line) => line.used / line.limit;
+  const nearest = bounds.reduce((a, b) => (a && share(a) >= share(b) ? a : b), null);
+  return bounds.filter((line) => line === nearest || line.name === "cost_usd").map((line) => LEFT[line.name](line)).join(", ");
+}

@@ -21,7 +21,8 @@ _SQL = statements("budgets")
 
 async def spend(connection: Connection, step: Step) -> None:
     values = {"build": step.build, "at": step.created_at, "wall_s": step.elapsed_s}
-    await connection.execute(_SQL["spend"], {**values, **step.usage.model_dump()})
+    values |= {"steps": int(step.counted), **step.usage.model_dump()}
+    await connection.execute(_SQL["spend"], values)
 
 
 async def spent(connection: Connection, owner: OwnerId, since: datetime) -> Spending:

@@ -13,12 +13,12 @@ select id from builds where project = %(project)s order by seq desc limit 1;
 -- name: spend
 insert into spending (owner, minute, steps, prompt_tokens, completion_tokens, completions,
                       repeated_tokens, cost_microusd, wall_s)
-select p.owner, date_trunc('minute', %(at)s), 1, %(prompt_tokens)s, %(completion_tokens)s,
+select p.owner, date_trunc('minute', %(at)s), %(steps)s, %(prompt_tokens)s, %(completion_tokens)s,
        %(completions)s, %(repeated_tokens)s, %(cost_microusd)s, %(wall_s)s
 from builds b join projects p on p.id = b.project
 where b.id = %(build)s
 on conflict on constraint spending_pk do update set
-    steps = spending.steps + 1,
+    steps = spending.steps + excluded.steps,
     prompt_tokens = spending.prompt_tokens + excluded.prompt_tokens,
     completion_tokens = spending.completion_tokens + excluded.completion_tokens,
     completions = spending.completions + excluded.completions,

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from fleet.cli.client import Client
-from fleet.cli.progress import Places, show_ending, show_events, show_result
+from fleet.cli.progress import Places, show_ending, show_events, show_owner_left, show_result
 from fleet.cli.terminal import AsJson, Model, ProjectArg, out, print_json, target
 from fleet.errors import InvalidInput
 from fleet.settings import Settings
@@ -79,6 +79,8 @@ def _finish(client: Client, posted: dict[str, Any], *, as_json: bool, wait: bool
         print_json(result)
     else:
         show_ending(out, result)
+        if wait:
+            show_owner_left(out, client.get("/v1/usage"))
     if wait and result["state"] != "succeeded":
         raise typer.Exit(1)
 

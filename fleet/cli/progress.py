@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from fleet.cli.checks import check_lines, one_line
-from fleet.cli.spending import left_words, spent_words, step_words
+from fleet.cli.spending import left_words, spent_words, step_name, step_words
 
 Json = dict[str, Any]
 
@@ -44,7 +44,7 @@ def line_of(event: Json) -> str | None:
         case "step.finished":
             spent = step_words(data)
             return (
-                f"  [dim]step {data.get('number')}  {one_line(data.get('title'))}"
+                f"  [dim]{step_name(data)}{one_line(data.get('title'))}"
                 f"{f'  ({spent})' if spent else ''}[/]"
             )
         case "check.finished":
@@ -160,6 +160,12 @@ def show_ending(console: Console, result: Json, name: str = "") -> None:
 
 def _words(state: str) -> str:
     return state.replace("_", " ")
+
+
+def show_owner_left(console: Console, usage: Json) -> None:
+    """Nothing where the owner has no bound."""
+    if left := left_words(usage):
+        console.print(f"[dim]left of the owner's budget: {left}[/]", highlight=False)
 
 
 def show_usage(console: Console, usage: Json) -> None:

@@ -24,6 +24,14 @@ def amount(number: float) -> str:
     return f"{number:.0f}"
 
 
+def step_name(data: Json) -> str:
+    """Before its title: its number as budgets count; "" for a gate run, which they do not."""
+    if data.get("counted") is False:
+        return ""
+    number = (data.get("total") or {}).get("steps") or data.get("number")
+    return f"step {number}  "
+
+
 def step_words(data: Json) -> str:
     """After a step's title: its tokens, and what the build cost so far when that has a price."""
     prompt, completion = data.get("prompt_tokens") or 0, data.get("completion_tokens") or 0

@@ -241,3 +241,10 @@ def test_a_project_without_builds_is_shown_without_a_dangling_heading(
 ) -> None:
     answers: dict[str, object] = {"/v1/projects/crm-aaaaa": {"title": "CRM", "builds": []}}
     assert run(monkeypatch, answers, "show", "crm-aaaaa") == "CRM  crm-aaaaa\n  no build yet\n"
+
+
+def test_a_step_is_numbered_as_budgets_count_and_a_gate_run_is_not() -> None:
+    total = {"steps": 4}
+    assert "step 4  Wrote" in told("step.finished", number=5, title="Wrote", total=total)
+    gate = told("step.finished", number=6, title="Gate green", counted=False, total=total)
+    assert "Gate green" in gate and "step" not in gate

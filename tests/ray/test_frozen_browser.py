@@ -43,7 +43,8 @@ def test_a_frozen_chromium_costs_a_build_some_seconds(platform: RunningPlatform)
     code, posted = platform.run("new", MESSAGE, "--no-wait")
     assert code == 0
     project, build = posted["project"], posted["build"]
-    client, frozen, frozen_at = platform.client(), [], 0.0
+    client, frozen_at = platform.client(), 0.0
+    frozen: list[int] = []
     for event in client.events(project, build):
         if event["kind"] == "gate.started" and not frozen:
             frozen, frozen_at = chromium_pids(platform), time.monotonic()
@@ -67,7 +68,9 @@ def test_a_verifier_killed_in_mid_gate_leaves_a_notice_and_a_line(
     code, posted = platform.run("new", MESSAGE, "--no-wait")
     assert code == 0
     project, build = posted["project"], posted["build"]
-    client, killed, notices = platform.client(), [], []
+    client = platform.client()
+    killed: list[int] = []
+    notices: list[str] = []
     for event in client.events(project, build):
         if event["kind"] == "check.finished" and not killed:
             killed = actor_pids(platform, "Verifier")

@@ -27,7 +27,7 @@ from fleet.errors import (
 )
 from fleet.generation.keeper import LeaseKeeper
 from fleet.generation.life import BuildDependencies, Converge, Life
-from fleet.generation.outcome import BuildEnded
+from fleet.generation.outcome import MODEL_FAILED, PLATFORM_FAILED, BuildEnded
 from fleet.generation.plan import (
     contract_before,
     contract_for,
@@ -139,9 +139,7 @@ class _Run:
         except BuildEnded as ended:
             return await self.end(ended.state, ended.explanation)
         except ModelError as error:
-            return await self.end(
-                BuildState.FAILED, f"The model could not be used: {in_short(error)}"
-            )
+            return await self.end(BuildState.FAILED, f"{MODEL_FAILED}: {in_short(error)}")
         except (UserError, AppError) as error:
             # Not a matter of trying again: main moved, the last plan cannot be read, and the like.
             return await self.end(BuildState.FAILED, f"The build could not go on: {error}")
@@ -279,7 +277,7 @@ def _count(number: int, noun: str) -> str:
 
 def _platform_fault(error: Exception) -> str:
     return (
-        f"The platform failed {MAX_INTERRUPTIONS + 1} times in a row, and the app is not at "
+        f"{PLATFORM_FAILED} {MAX_INTERRUPTIONS + 1} times in a row, and the app is not at "
         f"fault: {in_short(error)} Send the message again when that is mended; "
         "`appfleet doctor` may say how."
     )

@@ -86,7 +86,7 @@ async def test_the_page_continues_a_build_and_tells_what_it_cost(world: World) -
         await button.wait_for(timeout=WAIT_MS)
         card = page.locator("article.build")
         await page.get_by_text("Left of the budget: 0 of 5 steps").wait_for(timeout=WAIT_MS)
-        assert "400 tokens in, 40 out, $0.0018" in await card.inner_text()
+        assert "500 tokens in, 50 out, $0.0022" in await card.inner_text()
         await card.locator("details.trail summary").click()
         told = await card.inner_text()
         assert "In circles: it repeated the same call; it may only use the tools" in told
@@ -110,7 +110,7 @@ async def test_the_page_continues_a_build_and_tells_what_it_cost(world: World) -
         await page.get_by_text("could not run").wait_for(timeout=WAIT_MS)
         await world.run()
         await page.locator(".pill.succeeded").wait_for(timeout=WAIT_MS)
-        assert "Continued with a fresh budget after 5 steps, 0 tasks done." in (
+        assert "Continued with a fresh budget after 7 steps, 1 task done." in (
             await card.inner_text()
         )
     assert [f for f in faults if "DOM" not in f] == []

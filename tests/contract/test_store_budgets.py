@@ -94,7 +94,7 @@ async def test_only_a_build_out_of_budget_is_continued(record: Store) -> None:
     with pytest.raises(Conflict, match="only one that ran out of budget"):
         await record.continue_build(build.id)
     await record.advance_build(lease, build.id, BuildState.FAILED, "no")
-    with pytest.raises(Conflict, match="is failed"):
+    with pytest.raises(Conflict, match="has failed"):
         await record.continue_build(build.id)
     with pytest.raises(NotFound):
         await record.continue_build(BuildId("bld_none"))

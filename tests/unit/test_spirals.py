@@ -174,7 +174,7 @@ def test_a_forced_choice_names_the_tools_and_lasts_one_answer() -> None:
 
 async def test_every_tool_either_changes_or_looks_so_that_a_forced_choice_can_name_it() -> None:
     names = {schema.name for schema in (await tool_bench()).tools.schemas} | {CLAIM}
-    assert CHANGING | LOOKING == names and not CHANGING & LOOKING
+    assert names == CHANGING | LOOKING and not CHANGING & LOOKING
 
 
 def test_a_task_that_fails_says_what_was_tried_and_what_the_gate_found() -> None:

@@ -35,6 +35,7 @@ def log_lines(platform: RunningPlatform, build: str) -> list[dict[str, Any]]:
     return [line for line in lines if line.get("build") == build]
 
 
+@pytest.mark.soak  # the driver alone is held to it in tests/contract/test_browser_frozen.py
 @pytest.mark.timeout(300)
 def test_a_frozen_chromium_costs_a_build_some_seconds(platform: RunningPlatform) -> None:
     code, first = platform.run("new", MESSAGE)  # from here on Chromium is warm

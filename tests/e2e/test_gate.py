@@ -3,58 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
+from catalog.catalog import scaffold_files
 from fleet.domain.ids import CommitId, ProjectId
-from fleet.domain.plan import Contract, Procedure, ProcedureKind
+from fleet.domain.plan import Contract
 from fleet.domain.verdict import CheckName, CheckOutcome, Verdict
 from fleet.verification.placeholder import NO_SUCH_PAGE_TEXT, PLACEHOLDER_TEXT
+from tests.gate.corpus import load_apps
 from tests.gate.workshop import Workshop, open_workshop
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(180)]
 
-CATALOG = Path(__file__).parents[2] / "catalog"
 PROJECT = ProjectId("gate-x7k2p")
-CUSTOMER = {"name": "Ada Lovelace", "email": "ada@example.com"}
-INVOICE = {"customer_id": 1, "number": "2026-001", "amount": "12.50", "due_on": "2026-02-28"}
-CONTRACT = Contract(
-    procedures=tuple(
-        Procedure(name=name, kind=kind, example_input=value)
-        for name, kind, value in (
-            ("customers.create", ProcedureKind.MUTATION, CUSTOMER),
-            ("customers.list", ProcedureKind.QUERY, {}),
-            ("customers.get", ProcedureKind.QUERY, {"id": 1}),
-            ("customers.update", ProcedureKind.MUTATION, {"id": 1, **CUSTOMER}),
-            ("invoices.create", ProcedureKind.MUTATION, INVOICE),
-            ("invoices.list", ProcedureKind.QUERY, {}),
-            ("invoices.get", ProcedureKind.QUERY, {"id": 1}),
-            ("invoices.update", ProcedureKind.MUTATION, {"id": 1, **INVOICE}),
-            ("invoices.remove", ProcedureKind.MUTATION, {"id": 1}),
-            ("customers.remove", ProcedureKind.MUTATION, {"id": 1}),
-        )
-    ),
-    tables=("customers", "invoices"),
-    pages=("/", "/customers", "/customers/new", "/invoices", "/invoices/new"),
-)
-
-
-def files_of(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): path.read_text("utf-8")
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and "node_modules" not in path.parts
-    }
+APP = load_apps()["billing"]
+CONTRACT = APP.contract
 
 
 def example_app() -> dict[str, str]:
-    files = files_of(CATALOG / "scaffold")
-    del files["tests/placeholder.test.ts"]
-    for service in ("postgres", "trpc-api", "react-app"):
-        files |= files_of(CATALOG / service / "example")
-    return files
+    return dict(APP.files)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -102,7 +71,7 @@ async def test_the_example_app_is_green_and_leaves_nothing_behind(workshop: Work
 
 
 async def test_the_untouched_scaffold_is_red_for_its_placeholders(workshop: Workshop) -> None:
-    scaffold = files_of(CATALOG / "scaffold")
+    scaffold = scaffold_files()
     assert any(NO_SUCH_PAGE_TEXT in text for text in scaffold.values())
     assert any(PLACEHOLDER_TEXT in text for text in scaffold.values())
     verdict = await verify(workshop, scaffold, Contract())

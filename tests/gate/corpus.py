@@ -1,8 +1,9 @@
 """The corpus: green apps, faults as small patches over them, and what each must be caught by.
 
-`apps/<app>/tree/` overlays the template, without the paths named in `removed.txt`; `contract.json`
-is its contract and `rows.sql` what dev holds when a follow-up begins. `faults/<app>/<name>.patch`
-is a diff with a header; README.md has its form.
+`apps/<app>/tree/` overlays the template, without the paths named in `removed.txt` and with the
+catalog's examples named in `examples.txt`; `contract.json` is its contract and `rows.sql` what dev
+holds when a follow-up begins. `faults/<app>/<name>.patch` is a diff with a header; README.md has
+its form.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from enum import StrEnum
 from functools import cache
 from pathlib import Path
 
-from catalog.catalog import scaffold_files
+from catalog.catalog import load_catalog, scaffold_files
 from fleet.domain.plan import Contract
 from fleet.domain.verdict import CheckName, Finding, Verdict
 
@@ -85,6 +86,11 @@ def _app(folder: Path) -> App:
     files = scaffold_files()
     for gone in (folder / "removed.txt").read_text("utf-8").split():
         del files[gone]
+    examples = folder / "examples.txt"
+    kinds = examples.read_text("utf-8").split() if examples.exists() else []
+    for entry in load_catalog():
+        if entry.kind in kinds:
+            files |= entry.example_files
     for path in sorted((folder / "tree").rglob("*")):
         if path.is_file():
             files[path.relative_to(folder / "tree").as_posix()] = path.read_text("utf-8")

@@ -244,6 +244,20 @@ async def test_connections_survive_being_made_while_the_compute_goes_up_and_down
     assert await scalar(timelines, "SELECT count(*) FROM hits") == made
 
 
+async def test_whoever_comes_while_a_suspend_is_being_decided_keeps_the_compute_awake(timelines):
+    await timelines.wake(ENDPOINT)
+    socket = Path((await timelines.endpoint(ENDPOINT)).directory, ".s.PGSQL.5432")
+    of_postgres = socket.stat().st_ino
+    suspending = asyncio.create_task(timelines.suspend(ENDPOINT))
+    async with asyncio.timeout(20):
+        while socket.stat().st_ino == of_postgres:
+            await asyncio.sleep(0)
+        await timelines.wake(ENDPOINT)  # while it asks Postgres who is there
+        await suspending
+    assert (await timelines.endpoint(ENDPOINT)).compute is ComputeState.AWAKE
+    assert await scalar(timelines, "SELECT 1") == 1
+
+
 async def test_a_call_cancelled_while_its_compute_starts_leaves_it_usable_and_no_orphan(root):
     async with started(root) as timelines:
         await timelines.create(DEV)

@@ -214,6 +214,7 @@ class LocalTimelines:
         """Awake when entered, and until left (but for deletion, pointing away and force)."""
         compute = self._compute(timeline := self._target(endpoint))
         compute.holds += 1
+        compute.uses += 1
         try:
             if not compute.awake:
                 await self._awaken(timeline, compute)
@@ -275,10 +276,12 @@ class LocalTimelines:
 
     async def _in_use(self, compute: Compute) -> bool:
         # Our session comes after every one queued before the listener was shown: once it is
-        # accepted, so are they, and they count as Postgres's children.
+        # accepted, so are they, and they count as Postgres's children. Whoever entered meanwhile
+        # has shown Postgres's socket again: who is queued there now, nobody has counted.
+        uses = compute.uses
         async with app_session(compute.socket_folder):
             clients = compute.client_count() - 1
-        return clients > 0 or compute.holds > 0
+        return clients > 0 or compute.holds > 0 or compute.uses > uses
 
     def _addresses_of(self, timeline: TimelineId) -> list[Address]:
         return [

@@ -8,20 +8,25 @@ from __future__ import annotations
 
 import json
 import posixpath
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
 from fleet.domain.verdict import Finding
 from fleet.verification.evidence import finding
-from fleet.verification.modules import STAR, Import, Module, read_module
+from fleet.verification.modules import (
+    CODE_SUFFIXES,
+    STAR,
+    TEST_PATH,
+    Import,
+    Module,
+    read_module,
+)
+from fleet.verification.tsconfig import compiler_options, read_tsconfig
 
-CODE_SUFFIXES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs")
 _TRIED_SUFFIXES = ("", ".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".json")
 _INDEXES = ("/index.ts", "/index.tsx", "/index.js")
 _MAX_CYCLES = 5
-_TEST_FILE = re.compile(r"(\.(test|spec)\.[cm]?[jt]sx?$)|(^|/)(tests?|__tests__)/")
 # Node's own modules, as far as they are written without the `node:` prefix.
 _NODE_BUILTINS = frozenset(
     [
@@ -66,8 +71,6 @@ _NODE_BUILTINS = frozenset(
     ]
 )
 _NODE_PACKAGES = frozenset({"pg"})  # installed, and made for Node alone
-# Strings are matched first, so that "@/*" is not taken for a comment.
-_JSON_COMMENT = re.compile(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', re.DOTALL)
 _DEPENDENCY_KEYS = (
     "dependencies",
     "devDependencies",
@@ -131,11 +134,7 @@ def _packages(files: Mapping[str, str]) -> frozenset[str]:
 
 def _aliases(files: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
     """(prefix, folder) for each `"@/*": ["./src/*"]` of tsconfig.json."""
-    text = _JSON_COMMENT.sub(lambda m: m[1] or "", files.get("tsconfig.json", "{}"))
-    try:
-        options = json.loads(re.sub(r",(\s*[}\]])", r"\1", text)).get("compilerOptions", {})
-    except (ValueError, AttributeError):
-        return ()  # the compiler reports a broken tsconfig itself
+    options = compiler_options(read_tsconfig(files))
     base = options.get("baseUrl", ".")
     return tuple(
         (pattern.removesuffix("*"), posixpath.join(base, targets[0].removesuffix("*")))
@@ -269,7 +268,7 @@ def _is_server(path: str) -> bool:
 
 def _server_in_browser(graph: _Graph) -> Iterator[Finding]:
     """Walks value imports from every browser file; reports each edge that enters server code."""
-    reached = [p for p in graph.edges if p.startswith("src/") and not _TEST_FILE.search(p)]
+    reached = [p for p in graph.edges if p.startswith("src/") and not TEST_PATH.search(p)]
     seen = set(reached)
     while reached:
         path = reached.pop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,8 @@ import tree_sitter_typescript
 from tree_sitter import Language, Node, Parser
 
 STAR = "*"
+CODE_SUFFIXES = (".ts", ".tsx", ".mts", ".cts", ".js", ".jsx", ".mjs")
+TEST_PATH = re.compile(r"(\.(test|spec)\.[cm]?[jt]sx?$)|(^|/)(tests?|__tests__)/")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Check `typescript`: the compiler over the app, and the shape of its imports."""
+"""Check `typescript`: the compiler over the app, what it was kept from seeing, and the imports."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from fleet.ports import Clock
 from fleet.verification.evidence import excerpt, finding, judged, plain
 from fleet.verification.imports import examine_imports
 from fleet.verification.sandbox import Executes
+from fleet.verification.strictness import examine_strictness
 from fleet.verification.subject import Subject
+from fleet.verification.tsconfig import TSCONFIG
 
 # One thread: beside the other checks a second one only makes all of them later.
 TSC = Command(
@@ -20,7 +22,6 @@ TSC = Command(
 )
 _DIAGNOSTIC = re.compile(r"^(.+?)\((\d+),(\d+)\): error (TS\d+): (.*)$")
 _GLOBAL = re.compile(r"^error (TS\d+): (.*)$")
-_PROJECT_FILE = "tsconfig.json"
 
 
 def parse_tsc(output: str) -> list[Finding]:
@@ -31,7 +32,7 @@ def parse_tsc(output: str) -> list[Finding]:
             path = match[1].replace("\\", "/").removeprefix("/app/").removeprefix("./")
             diagnostics.append((path, int(match[2]), match[4], match[5], []))
         elif match := _GLOBAL.match(line):
-            diagnostics.append((_PROJECT_FILE, 0, match[1], match[2], []))
+            diagnostics.append((TSCONFIG, 0, match[1], match[2], []))
         elif line.startswith(" ") and diagnostics:
             diagnostics[-1][4].append(line)
     return [
@@ -46,7 +47,7 @@ def judge_tsc(result: CommandResult) -> list[Finding]:
     if result.exit_code is None:
         return [
             finding(
-                _PROJECT_FILE,
+                TSCONFIG,
                 "tsc-timeout",
                 f"the compiler did not finish within {result.elapsed_s:.0f} s.",
                 shown=result.stdout,
@@ -55,7 +56,7 @@ def judge_tsc(result: CommandResult) -> list[Finding]:
     found = parse_tsc(result.stdout + "\n" + result.stderr)
     return found or [
         finding(
-            _PROJECT_FILE,
+            TSCONFIG,
             "tsc-failed",
             f"the compiler ended with exit code {result.exit_code}.",
             shown=excerpt(result.stdout + "\n" + result.stderr),
@@ -76,11 +77,16 @@ def with_source_lines(findings: list[Finding], subject: Subject) -> list[Finding
     return told
 
 
+def _examine(subject: Subject) -> list[Finding]:
+    relaxed = examine_strictness(subject.files, subject.scaffold)
+    return relaxed + examine_imports(subject.files)
+
+
 async def check_typescript(
     subject: Subject, runtime: Executes, workload: WorkloadId, clock: Clock
 ) -> CheckResult:
     started = clock.monotonic()
-    shape = asyncio.create_task(asyncio.to_thread(examine_imports, subject.files))
+    shape = asyncio.create_task(asyncio.to_thread(_examine, subject))
     try:
         compiled = judge_tsc(await runtime.execute(workload, TSC))
         shaped = await shape

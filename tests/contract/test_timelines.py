@@ -250,7 +250,7 @@ async def test_whoever_comes_while_a_suspend_is_being_decided_keeps_the_compute_
     of_postgres = socket.stat().st_ino
     suspending = asyncio.create_task(timelines.suspend(ENDPOINT))
     async with asyncio.timeout(20):
-        while socket.stat().st_ino == of_postgres:
+        while socket.stat().st_ino == of_postgres:  # noqa: ASYNC110
             await asyncio.sleep(0)
         await timelines.wake(ENDPOINT)  # while it asks Postgres who is there
         await suspending

@@ -92,7 +92,7 @@ class Compute:
         self.lock = asyncio.Lock()
         self.state = ComputeState.ASLEEP
         self.holds = 0  # our own uses in flight: each keeps it awake
-        self.uses = 0  # our own uses ever begun
+        self.uses = 0  # our own uses that ever found it awake
         self.last_used_s = 0.0
         self.pgdata = pgdata
         self.socket_folder = socket_folder

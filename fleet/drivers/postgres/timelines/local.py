@@ -214,10 +214,10 @@ class LocalTimelines:
         """Awake when entered, and until left (but for deletion, pointing away and force)."""
         compute = self._compute(timeline := self._target(endpoint))
         compute.holds += 1
-        compute.uses += 1
         try:
             if not compute.awake:
                 await self._awaken(timeline, compute)
+            compute.uses += 1
             if self._targets.get(endpoint) == timeline and compute.awake:
                 self._addresses[endpoint].show(compute.socket)
             yield compute

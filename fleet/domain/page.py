@@ -30,6 +30,10 @@ class ConsoleEntry(Frozen):
     text: str
     source: str = ""
 
+    @property
+    def is_error(self) -> bool:
+        return self.level in ("error", "pageerror")
+
 
 class FailedRequest(Frozen):
     """`status` is 0 when there was no response; `failure` says why, or what is wrong with it."""

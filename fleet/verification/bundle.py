@@ -85,7 +85,10 @@ class SourceMappedBrowser:
     async def visit(self, visit: PageVisit) -> PageReport:
         report = await self._browser.visit(visit)
         text = report.model_dump_json()
-        frames = list(dict.fromkeys(m.group() for m in _FRAME.finditer(text)))[:MAX_FRAMES]
+        # What a page merely says (React greets in each) is no evidence, and mapping costs.
+        errors = tuple(entry for entry in report.console if entry.is_error)
+        searched = report.model_copy(update={"console": errors}).model_dump_json()
+        frames = list(dict.fromkeys(m.group() for m in _FRAME.finditer(searched)))[:MAX_FRAMES]
         if not frames:
             return report
         origins = dict(zip(frames, await self._origins(frames), strict=True))

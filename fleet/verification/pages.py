@@ -14,7 +14,6 @@ from fleet.verification.evidence import NO_NETWORK, app_place, excerpt, finding
 from fleet.verification.placeholder import NO_SUCH_PAGE_TEXT, PLACEHOLDER_TEXT
 
 FAILED = "request-failed"
-_ERRORS = ("error", "pageerror")
 _RESOURCE_ECHO = "Failed to load resource"
 # Vite's cache busters, and hosts that differ between runs: neither belongs in a fingerprint.
 _VARYING = re.compile(r"https?://(?:[\w-]+\.)*localhost(?::\d+)?|[?&][tv]=[\w]+")
@@ -85,7 +84,7 @@ class _Page:
 
     def messages(self) -> Iterator[Finding]:
         for entry in self.report.console:
-            if entry.level in _ERRORS and not _echoes_failure(entry, self.report):
+            if entry.is_error and not _echoes_failure(entry, self.report):
                 code = "page-error" if entry.level == "pageerror" else "console-error"
                 shown = "\n".join(p for p in (entry.text, entry.source) if p)
                 yield self._red(code, _first_line(entry.text), shown)

@@ -57,11 +57,13 @@ class WorkloadStatus(Frozen):
 class Command(Frozen):
     """`argv[0]` may be "node", "npm" or "npx"-less binaries under node_modules/.bin by name.
 
-    `env` adds to the sandbox's own (DATABASE_URL, HOME, PATH, NODE_ENV…).
+    `env` adds to the sandbox's own (DATABASE_URL, HOME, PATH, NODE_ENV…). Without `database` it
+    sees no database, and may run before the workload's endpoint exists.
     """
 
     argv: tuple[str, ...]
     env: dict[str, str] = {}
+    database: bool = True
     timeout_s: float = 60.0
     max_output_bytes: int = 256_000
 

@@ -25,7 +25,7 @@ _HERE = Path(__file__).parent
 
 def _script(name: str, **env: str) -> Command:
     text = (_HERE / name).read_text("utf-8")
-    return Command(argv=("node", "--input-type=module", "-e", text), env=env)
+    return Command(argv=("node", "--input-type=module", "-e", text), env=env, database=False)
 
 
 BUNDLE = _script("bundle_pages.mjs")

@@ -129,7 +129,6 @@ class Judging:
 
     async def _typescript(self, stages: Stages) -> CheckResult:
         await asyncio.shield(stages.prepared)
-        await asyncio.shield(stages.branched)  # the sandbox binds the endpoint's folder
         sandbox = self._sandboxes[CheckName.TYPESCRIPT]
         async with self._stages.timed("typescript"):
             return await check_typescript(self._subject, sandbox, self._workload, self._tools.clock)

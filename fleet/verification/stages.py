@@ -135,7 +135,6 @@ class Stages:
         if not subject.request.contract.pages or not browser_files_changed(subject.changed):
             return []
         await asyncio.shield(self.prepared)
-        await asyncio.shield(self.branched)
         async with self.timed("bundle"):
             return judge_bundle(await self._sandbox.execute(self._twin.workload.id, BUNDLE))
 

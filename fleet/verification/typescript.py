@@ -18,7 +18,9 @@ from fleet.verification.tsconfig import TSCONFIG
 
 # One thread: beside the other checks a second one only makes all of them later.
 TSC = Command(
-    argv=("tsc", "--noEmit", "--pretty", "false", "--singleThreaded"), max_output_bytes=256_000
+    argv=("tsc", "--noEmit", "--pretty", "false", "--singleThreaded"),
+    database=False,
+    max_output_bytes=256_000,
 )
 _DIAGNOSTIC = re.compile(r"^(.+?)\((\d+),(\d+)\): error (TS\d+): (.*)$")
 _GLOBAL = re.compile(r"^error (TS\d+): (.*)$")

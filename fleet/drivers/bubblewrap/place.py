@@ -105,22 +105,25 @@ class Place:
             file.unlink(missing_ok=True)
 
     def jail(
-        self, workload: Workload, modules: Path | None, database: str, *, serves: bool
+        self, workload: Workload, modules: Path | None, database: str | None, *, serves: bool
     ) -> Jail:
-        """`serves`: the app's own process, which makes a socket; a command beside it does not."""
+        """`database` is the endpoint's folder. `serves`: the app's own process, which makes a
+        socket; a command beside it does not."""
         read_only = {_APP: str(self.tree), INSIDE: str(NODE_FOLDER)}
         inside = _APP if workload.app_path == "." else f"{_APP}/{workload.app_path}"
         if modules is not None:
             (self.app(workload) / "node_modules").mkdir(exist_ok=True)
             read_only[f"{inside}/node_modules"] = str(modules)
-        binds = {_DATABASE: database}
+        binds = {}
         env = {
             "PATH": f"{inside}/node_modules/.bin:{INSIDE_BIN}:/usr/bin:/bin",
             "HOME": "/tmp",
             "LANG": "C.UTF-8",
             "NODE_ENV": "development",
-            "DATABASE_URL": _DATABASE_URL,
         }
+        if database is not None:
+            binds[_DATABASE] = database
+            env["DATABASE_URL"] = _DATABASE_URL
         if serves:
             binds[_HTTP] = str(self.http)
             env["SOCKET"] = f"{_HTTP}/{_SOCKET}"

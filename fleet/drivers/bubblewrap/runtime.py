@@ -127,7 +127,7 @@ class BubblewrapRuntime:
 
     async def _run(self, workload: Workload) -> None:
         place = self._place(workload.id)
-        jail = await self._jail(workload, serves=True)
+        jail = self._jail(workload, await self._database(workload), serves=True)
         await asyncio.to_thread(place.make_http)
         process = JailedProcess(self._cgroup(workload.id), place.log)
         run = _Run(workload, process, datetime.now(UTC))
@@ -159,16 +159,19 @@ class BubblewrapRuntime:
             return process.explanation()
         return "" if status == 200 else f"The app answers {_HEALTH} with {status or 'no HTTP'}."
 
-    async def _jail(self, workload: Workload, *, serves: bool) -> Jail:
-        endpoint = await self._timelines.endpoint(workload.endpoint)
+    async def _database(self, workload: Workload) -> str:
+        return (await self._timelines.endpoint(workload.endpoint)).directory
+
+    def _jail(self, workload: Workload, database: str | None, *, serves: bool) -> Jail:
         modules = self._prepared[workload.id].modules
-        return self._place(workload.id).jail(workload, modules, endpoint.directory, serves=serves)
+        return self._place(workload.id).jail(workload, modules, database, serves=serves)
 
     # One-shot commands
 
     async def execute(self, workload: WorkloadId, command: Command) -> CommandResult:
         prepared = self._prepared.get(workload) or await self._recall(workload)
-        jail = await self._jail(prepared.workload, serves=False)
+        database = await self._database(prepared.workload) if command.database else None
+        jail = self._jail(prepared.workload, database, serves=False)
         # Beside the app's own group: a greedy test must not end the server.
         group = Cgroup(self._run_dir.name, f"{workload}.{time.monotonic_ns()}")
         return await run_once(jail, command, group, self._limits)

@@ -1,4 +1,4 @@
-"""The Browser port when Chromium answers nothing: its processes are stopped, not ended."""
+"""The Browser port when Chromium or a page answers nothing: stopped processes, endless scripts."""
 
 from __future__ import annotations
 
@@ -19,10 +19,12 @@ from fleet.drivers.chromium.processes import Processes
 from fleet.errors import InfrastructureError
 
 ANSWER_S = 1.0
+FORM = "<form onsubmit='event.preventDefault(), fetch(`/x`)'><button>Send</button></form>"
 
 
 class App:
-    """`asked` is set when a page is asked for; `/held` is never answered."""
+    """`asked` is set when a page is asked for; `/held` is never answered, and the scripts of
+    `/stuck` and of `/stuck-when-used` never end."""
 
     def __init__(self) -> None:
         self.socket = ""
@@ -32,7 +34,11 @@ class App:
         self.asked.set()
         if request.path == "/held":
             await asyncio.sleep(60)
-        html = "<!doctype html><link rel=icon href=data:,><h1>Hello</h1>"
+        html = f"<!doctype html><link rel=icon href=data:,><h1>Hello</h1>{FORM}"
+        if request.path == "/stuck":
+            html += "<script>for (;;) {}</script>"
+        if request.path == "/stuck-when-used":
+            html += "<script>addEventListener('submit', () => { for (;;) {} })</script>"
         return web.Response(text=html, content_type="text/html")
 
 
@@ -149,3 +155,19 @@ async def test_why_it_does_not_start_is_one_sentence(app: App, tmp_path: Path) -
         await browser.visit(PageVisit(socket=app.socket, path="/"))
     await browser.close()
     assert caught.value.message == f"Chromium at {fake} does not start: killed."
+
+
+@pytest.mark.parametrize(
+    "path", ["/stuck", pytest.param("/stuck-when-used", marks=pytest.mark.soak)]
+)
+async def test_a_page_that_never_ends_takes_no_other_with_it(
+    browser: ChromiumBrowser, app: App, path: str
+) -> None:
+    paths = [path, *(f"/{number}" for number in range(6))]
+    visits = [PageVisit(socket=app.socket, path=p, timeout_s=3.0, exercise=True) for p in paths]
+    async with asyncio.timeout(60):
+        stuck, *others = await asyncio.gather(*(browser.visit(visit) for visit in visits))
+    assert stuck.timed_out is (path == "/stuck")
+    for report in others:
+        assert not report.timed_out
+        assert [form.reaction for form in report.forms] == ["request"]

@@ -6,10 +6,10 @@ import asyncio
 import os
 import re
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from playwright.async_api import Browser as PlaywrightBrowser
@@ -41,6 +41,8 @@ _FLAGS = (
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 )
+# Starting a renderer and compiling an app's code in it costs more than sharing one.
+_RENDERERS = f"--renderer-process-limit={max(2, os.cpu_count() or 1)}"
 _VIEWPORT_WIDTH, _VIEWPORT_HEIGHT = 1280, 800
 _LAUNCH_TIMEOUT_S = 30.0
 _CLOSE_TIMEOUT_S = 5.0
@@ -105,14 +107,15 @@ class _Chromium:
         await session.detach()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Window:
-    """A context of its own for one app, with the bridge to it."""
+    """A context of its own for one app, with the bridge to it. `visits` counts all it ever had."""
 
     chromium: _Chromium
     context: BrowserContext
     bridge: AppBridge
     trail: Trail = field(default_factory=Trail)
+    visits: int = 0
 
     async def close(self) -> None:
         # A dead browser's context is closed; asked to close it, some of them never answer.
@@ -130,7 +133,8 @@ class _Session:
 
 class ChromiumBrowser:
     """One Chromium process. Visits to one app that overlap in time are tabs of one throwaway
-    context: they share its cache, which halves the work of a gate that opens every page."""
+    context: they share its cache and its processes, which more than halves the work of a gate that
+    opens every page. No page is blamed for what another does to their process: see `visit`."""
 
     def __init__(self, executable: str = "", answer_s: float = _ANSWER_TIMEOUT_S) -> None:
         self._executable = executable
@@ -143,11 +147,16 @@ class ChromiumBrowser:
 
     async def visit(self, visit: PageVisit) -> PageReport:
         """Opens one page; a Chromium that died or froze is replaced once before that is an
-        error. Ends at a deadline of its own, whatever the browser answers."""
+        error. A page whose process is stuck is opened again in one of its own. Ends at a deadline
+        of its own, whatever the browser answers."""
         for attempt in (1, 2):
             try:
                 async with self._window(visit.socket) as window, self._pages:
-                    return await _unless_gone(window.chromium, self._visit(window, visit), visit)
+                    report, stuck = await _see(window, visit)
+                if stuck and window.visits > 1:
+                    async with self._window_alone(visit.socket) as window, self._pages:
+                        report, _ = await _see(window, visit)
+                return report
             except PlaywrightError as error:
                 if attempt == 2 or not crashed(error):
                     log.warning("chromium failed", error=error.message)
@@ -200,7 +209,7 @@ class ChromiumBrowser:
         if self._playwright is None:
             self._playwright = await async_playwright().start()
         rooted = os.geteuid() == 0
-        flags = [*_FLAGS, processes.flag, *(["--no-sandbox"] if rooted else [])]
+        flags = [*_FLAGS, _RENDERERS, processes.flag, *(["--no-sandbox"] if rooted else [])]
         browser = await self._playwright.chromium.launch(
             executable_path=path, args=flags, chromium_sandbox=not rooted
         )
@@ -228,6 +237,14 @@ class ChromiumBrowser:
                 if session.opening.exception() is None:
                     await session.opening.result().close()
 
+    @asynccontextmanager
+    async def _window_alone(self, socket: str) -> AsyncIterator[_Window]:
+        window = await self._open(socket)
+        try:
+            yield window
+        finally:
+            await window.close()
+
     def _forget(self, socket: str, session: _Session) -> None:
         if self._sessions.get(socket) is session:
             del self._sessions[socket]
@@ -250,27 +267,14 @@ class ChromiumBrowser:
             raise
         return _Window(chromium, context, bridge)
 
-    async def _visit(self, window: _Window, visit: PageVisit) -> PageReport:
-        chromium = window.chromium
-        page = await chromium.answered(window.context.new_page())
-        try:
-            report = await Tab(page, visit, window.trail).report()
-            if report.timed_out:
-                await chromium.prove_alive()
-            return report
-        finally:
-            with suppress(PlaywrightError):  # the visit's own error says more
-                if not chromium.gone.is_set():
-                    await chromium.answered(page.close())
 
-
-async def _unless_gone(
-    chromium: _Chromium, visit: Coroutine[Any, Any, PageReport], asked: PageVisit
-) -> PageReport:
-    """The visit's report; raises at once when the browser dies, which not every call notices."""
-    visiting = asyncio.create_task(visit)
+async def _see(window: _Window, visit: PageVisit) -> tuple[PageReport, bool]:
+    """The report, and whether the page's process was stuck; raises at once when the browser dies,
+    which not every call notices."""
+    chromium = window.chromium
+    visiting = asyncio.create_task(_look_at(window, visit))
     dying = asyncio.create_task(chromium.gone.wait())
-    limit_s = asked.timeout_s + _VISIT_REST_S
+    limit_s = visit.timeout_s + _VISIT_REST_S
     try:
         await asyncio.wait({visiting, dying}, timeout=limit_s, return_when=asyncio.FIRST_COMPLETED)
         if visiting.done():
@@ -285,6 +289,22 @@ async def _unless_gone(
         await asyncio.wait({visiting, dying}, timeout=chromium.answer_s + 1.0)
         if visiting.done() and not visiting.cancelled():
             visiting.exception()  # the browser's death says more
+
+
+async def _look_at(window: _Window, visit: PageVisit) -> tuple[PageReport, bool]:
+    chromium = window.chromium
+    window.visits += 1
+    page = await chromium.answered(window.context.new_page())
+    try:
+        tab = Tab(page, visit, window.trail)
+        report = await tab.report()
+        if report.timed_out:
+            await chromium.prove_alive()
+        return report, await tab.stuck()
+    finally:
+        with suppress(PlaywrightError):  # the visit's own error says more
+            if not chromium.gone.is_set():
+                await chromium.answered(page.close())
 
 
 def _first(error: PlaywrightError) -> str:

@@ -27,6 +27,7 @@ _PATIENCE_MS = 2_500
 _FORM_PATIENCE_MS = 700
 _USE_TIMEOUT_S = 8.0
 _LOAD_TIMEOUT_S = 4.0
+_ANSWER_TIMEOUT_S = 1.0
 _MAX_LINKS = 6  # over all visits that overlap: a menu's worth of addresses nobody declared
 _NOWHERE = "/af-no-such-page-7f3a"
 _RECORD_ID = re.compile(r"/(?:\d+|[0-9a-f]{8}-[0-9a-f-]{27})(?=/|$)")
@@ -71,6 +72,7 @@ class Tab:
         self._status = 0
         self._load_error = ""
         self._timed_out = False
+        self._cut_short = False
 
     async def report(self) -> PageReport:
         started = time.monotonic()
@@ -113,6 +115,21 @@ class Tab:
                 "open_requests": waiting,
             },
         )
+
+    async def stuck(self) -> bool:
+        """Whether a deadline passed because the page's process does nothing but run a script, be
+        it another page's."""
+        if not (self._timed_out or self._cut_short):
+            return False
+        try:
+            async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+                await self._page.evaluate("0")
+        except (TimeoutError, PlaywrightTimeout):
+            return True
+        except PlaywrightError as error:
+            if crashed(error):
+                raise
+        return False
 
     async def _load(self) -> None:
         try:
@@ -168,7 +185,7 @@ class Tab:
                     forms = await self._send_forms()
                 links = await self._follow(seen)
         except (TimeoutError, PlaywrightTimeout):
-            return forms, links  # it was judged already; what could be tried is told
+            self._cut_short = True  # it was judged already; what could be tried is told
         except PlaywrightError as error:
             if crashed(error):
                 raise

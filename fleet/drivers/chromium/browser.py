@@ -300,7 +300,7 @@ async def _look_at(window: _Window, visit: PageVisit) -> tuple[PageReport, bool]
         report = await tab.report()
         if report.timed_out:
             await chromium.prove_alive()
-        return report, await tab.stuck()
+        return report, tab.stuck
     finally:
         with suppress(PlaywrightError):  # the visit's own error says more
             if not chromium.gone.is_set():

@@ -62,7 +62,8 @@ def _kind(href: str) -> str:
 
 class Tab:
     """`report = await Tab(page, visit, trail).report()`; raises PlaywrightError when the browser
-    died, and no other."""
+    died, and no other. `stuck`: a deadline passed because the page's process does nothing but run
+    a script, be it another page's."""
 
     def __init__(self, page: Page, visit: PageVisit, trail: Trail) -> None:
         self._page = page
@@ -71,6 +72,7 @@ class Tab:
         self._watch = PageWatch(page)
         self._status = 0
         self._load_error = ""
+        self.stuck = False
         self._timed_out = False
         self._cut_short = False
 
@@ -78,7 +80,11 @@ class Tab:
         started = time.monotonic()
         await self._load()
         loaded_at = time.monotonic()
-        seen, picture = await self._look()
+        seen: dict[str, Any] = {}
+        picture = ""
+        self.stuck = self._timed_out and await self._is_stuck()
+        if not self.stuck:
+            seen, picture = await self._look()
         watch = self._watch
         await watch.circles(loaded_at)
         repeated = watch.repeated  # before the page is used: that repeats requests by itself
@@ -88,6 +94,8 @@ class Tab:
         links: tuple[LinkReport, ...] = ()
         if self._visit.exercise and seen and not self._timed_out and not repeated:
             forms, links = await self._use(seen)
+        if (self._timed_out or self._cut_short) and not self.stuck:
+            self.stuck = await self._is_stuck()
         late = tuple(watch.console[len(judged_console) :])
         return PageReport(
             path=self._visit.path,
@@ -116,11 +124,7 @@ class Tab:
             },
         )
 
-    async def stuck(self) -> bool:
-        """Whether a deadline passed because the page's process does nothing but run a script, be
-        it another page's."""
-        if not (self._timed_out or self._cut_short):
-            return False
+    async def _is_stuck(self) -> bool:
         try:
             async with asyncio.timeout(_ANSWER_TIMEOUT_S):
                 await self._page.evaluate("0")

@@ -63,7 +63,7 @@ GREENS = [
 async def course(request: pytest.FixtureRequest) -> AsyncIterator[Course]:
     selected = [item.callspec.params for item in request.session.items if _is_ours(item)]
     async with open_workshop(PATIENCE) as workshop:
-        trials = Trials(workshop, asyncio.Semaphore(AT_ONCE))
+        trials = Trials(workshop, asyncio.Semaphore(AT_ONCE), hasty=True)
         await trials.warm_up()
         opened = Course(trials)
         for params in selected:
@@ -93,8 +93,7 @@ async def test_a_green_app_is_green(green: tuple[App, Stage, int], course: Cours
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.id for fault in FAULTS])
 async def test_a_fault_turns_the_verdict_red(fault: Fault, course: Course) -> None:
     outcome = await course.fault(fault)
-    assert outcome.verdict is not None, outcome.reason
-    assert outcome.catch is not Catch.MISSED, f"{fault.title}: {outcome.reason}"
+    assert outcome.catch not in (Catch.MISSED, Catch.UNJUDGED), f"{fault.title}: {outcome.reason}"
 
 
 async def test_nearly_all_faults_are_caught_by_the_check_that_is_named(course: Course) -> None:

@@ -32,6 +32,7 @@ from fleet.drivers.memory.store import MemoryStore
 from fleet.drivers.postgres.timelines.local import LocalTimelines
 from fleet.drivers.postgres.timelines.statements import split_statements
 from fleet.drivers.system.clock import SystemClock
+from fleet.ports import OnCheck
 from fleet.verification.gate import Gate
 from fleet.verification.stages import Patience
 from fleet.verification.subject import MIGRATIONS
@@ -93,9 +94,10 @@ class Workshop:
         files: Mapping[str, str],
         contract: Contract,
         base: CommitId | None = None,
+        on_check: OnCheck | None = None,
     ) -> Verdict:
         commit = await self.commit(project, files)
-        return await self.gate.verify(self.request(project, commit, contract, base))
+        return await self.gate.verify(self.request(project, commit, contract, base), on_check)
 
     def request(
         self,

@@ -59,16 +59,27 @@ class LinesFile:
     def write(self, text: str) -> int:
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         line = text.encode("utf-8", "replace")
-        with self._path.with_suffix(".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            if self._path.exists() and self._path.stat().st_size + len(line) > self._max_bytes:
-                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
-            handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-            try:
-                os.write(handle, line)
-            finally:
-                os.close(handle)
+        if self._is_full(len(line)):
+            self._put_aside(len(line))
+        handle = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(handle, line)
+        finally:
+            os.close(handle)
         return len(text)
+
+    def _is_full(self, more: int) -> bool:
+        return self._path.exists() and self._path.stat().st_size + more > self._max_bytes
+
+    def _put_aside(self, more: int) -> None:
+        """Never waits: whoever holds the lock is doing it, or is stopped and must stop no other."""
+        with self._path.with_suffix(".lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return
+            if self._is_full(more):
+                self._path.replace(self._path.with_name(f"{self._path.name}.1"))
 
     def flush(self) -> None:
         """Each line is written at once."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from fleet.domain.page import PageVisit
+from fleet.domain.page import PageReport, PageVisit
 from fleet.drivers.chromium.browser import ChromiumBrowser
 from fleet.drivers.chromium.processes import Processes
 from fleet.errors import InfrastructureError
@@ -74,6 +74,14 @@ def _freeze(processes: Processes) -> None:
         os.kill(pid, signal.SIGSTOP)
 
 
+async def _in_mid_visit(browser: ChromiumBrowser, app: App) -> asyncio.Task[PageReport]:
+    """A visit whose page was asked for, and is not answered."""
+    visit = PageVisit(socket=app.socket, path="/held", timeout_s=1.0)
+    visiting = asyncio.create_task(browser.visit(visit))
+    await asyncio.wait_for(app.asked.wait(), 10)
+    return visiting
+
+
 def _browsers_own(processes: Processes) -> int:
     """The pid of the process that is asked to start the others."""
     return min(processes.pids())
@@ -94,9 +102,7 @@ async def test_a_browser_frozen_before_a_visit_is_replaced(
 async def test_a_browser_frozen_in_mid_visit_is_replaced_and_the_page_is_not_blamed(
     browser: ChromiumBrowser, app: App
 ) -> None:
-    visit = PageVisit(socket=app.socket, path="/held", timeout_s=1.0)
-    visiting = asyncio.create_task(browser.visit(visit))
-    await asyncio.wait_for(app.asked.wait(), 10)
+    visiting = await _in_mid_visit(browser, app)
     frozen = _processes(browser)
     _freeze(frozen)
     async with asyncio.timeout(25):
@@ -110,9 +116,7 @@ async def test_a_browser_frozen_in_mid_visit_is_replaced_and_the_page_is_not_bla
 async def test_a_page_whose_own_process_was_stopped_is_not_blamed(
     browser: ChromiumBrowser, app: App
 ) -> None:
-    visit = PageVisit(socket=app.socket, path="/held", timeout_s=1.0)
-    visiting = asyncio.create_task(browser.visit(visit))
-    await asyncio.wait_for(app.asked.wait(), 10)
+    visiting = await _in_mid_visit(browser, app)
     stopped = _processes(browser)
     for pid in stopped.pids() - {_browsers_own(stopped)}:
         os.kill(pid, signal.SIGSTOP)

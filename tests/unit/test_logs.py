@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,6 +48,18 @@ def test_the_file_never_outgrows_its_bound_and_the_newest_lines_stay(tmp_path: P
     kept = (path.with_name("builds.jsonl.1").read_text() + path.read_text()).splitlines()
     assert kept[-1] == "line 0199" and len(kept) > 100
     assert kept == sorted(kept)
+
+
+def test_a_process_that_was_stopped_with_the_lock_stops_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "log" / "builds.jsonl"
+    file = LinesFile(path, 20)
+    file.write("a first line\n")
+    with path.with_suffix(".lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        file.write("a second line\n")
+    assert path.read_text().splitlines() == ["a first line", "a second line"]
+    file.write("a third line\n")
+    assert path.read_text() == "a third line\n"
 
 
 def test_a_fault_in_short_is_one_line_with_what_to_do() -> None:

@@ -17,7 +17,7 @@ QUIET_S = 0.06
 # The same request this often in one visit is a loop. A page that asks for anything is watched for
 # a moment, most of which looking at it takes; one that then seems to repeat itself for longer.
 LOOP_REQUESTS = 12
-_SUSPECT_REQUESTS = 3
+_SUSPECT_REQUESTS = 2
 _MOMENT_S, _SUSPECT_WATCH_S = 0.35, 3.0
 # They stay open by design, so that waiting for them to end would wait for ever.
 _ENDLESS = frozenset({"eventsource", "websocket", "ping", "media"})
